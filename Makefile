@@ -1,0 +1,58 @@
+# The front door. Meson builds, tools/run-tests runs; `make` alone does both.
+# BUILD=dir puts the build elsewhere; sanitizer and fuzz builds stand beside it.
+BUILD ?= build/main
+MESON_ARGS ?=
+JOBS ?= 2
+FUZZ_SECONDS ?= 60
+export JOBS FUZZ_SECONDS
+
+RUN := tools/run-tests --build $(BUILD)
+FILES = $(shell find src tests bench -name '*.[ch]' 2>/dev/null)
+
+all: check
+
+build:
+	@tools/build $(BUILD) $(MESON_ARGS)
+
+build-tests:
+	@tools/build $(BUILD) -Dtests=enabled $(MESON_ARGS)
+
+check: build-tests
+	@$(RUN) check $(T)
+
+test: build-tests
+	@$(RUN) test $(T)
+
+test-full: build-tests
+	@$(RUN) full $(T)
+
+asan tsan fuzz:
+	@$(RUN) $@ $(T)
+
+ct valgrind: build-tests
+	@$(RUN) ct $(T)
+
+demo: build
+	@tools/demo $(BUILD)/warren
+
+bench: build
+	@bench/run $(BUILD)
+
+tidy:
+	@clang-tidy --quiet $(shell find src -name '*.c') -- -std=gnu2x -D_GNU_SOURCE -Isrc \
+		-DWARREN_VERSION='"0"'
+
+fmt:
+	@clang-format --dry-run -Werror $(FILES)
+
+fmt-fix:
+	@clang-format -i $(FILES)
+
+install: build
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build
+
+.PHONY: all build build-tests check test test-full asan tsan fuzz ct valgrind demo bench tidy fmt \
+	fmt-fix install clean
