@@ -9,10 +9,10 @@
  * test can make either fail at will (faults.md F-P5, F-P19).
  */
 struct memory {
-	void *(*take)(void *ctx,
-		      size_t len); /* zeroed, aligned for any type; NULL when there is none */
-	void (*give)(void *ctx, void *p,
-		     size_t len); /* p may be NULL. The giver has wiped what was secret */
+	/* Zeroed, aligned for any type; NULL when there is none. */
+	void *(*take)(void *ctx, size_t len);
+	/* p may be NULL. The giver has wiped what was secret. */
+	void (*give)(void *ctx, void *p, size_t len);
 	void *ctx;
 };
 
