@@ -2,6 +2,7 @@
 #define WG_MESSAGE_H
 
 #include <assert.h>
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,0 +1,513 @@
+#include "wg/core.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "crypto/crypto.h"
+#include "wg/core_private.h"
+
+enum { INDICES_PER_PEER = 4 /* a handshake and three sessions */ };
+
+static bool is_none(const void *key)
+{
+	return crypto_is_zero(key, KEY_LEN);
+}
+
+struct core *core_new(const struct core_config *config)
+{
+	struct core *c = memory_take(&config->memory, sizeof(*c));
+	struct {
+		uint8_t table[8];
+		struct siphash_key keys;
+		struct siphash_key ratelimit;
+	} random;
+
+	if (!c)
+		return NULL;
+	c->config = *config;
+	list_init(&c->peers);
+	list_init(&c->spare_peers);
+	list_init(&c->busy);
+	list_init(&c->staged);
+	if (!entropy_fill(&c->config.entropy, &random, sizeof(random)) ||
+	    !ratelimit_init(&c->ratelimit, &c->config.memory, config->ratelimit_sets,
+			    &random.ratelimit)) {
+		memory_give(&config->memory, c, sizeof(*c));
+		return NULL;
+	}
+	allowedips_init(&c->allowed, &c->config.memory);
+	table_init(&c->table, &c->config.memory, random.table);
+	keytable_init(&c->keys, &c->config.memory, &random.keys);
+	schedule_init(&c->schedule, &c->config.memory);
+	reject_init(&c->rejects, &c->config.memory);
+	stamp_init(&c->stamp, 0);
+	crypto_wipe(&random, sizeof(random));
+	return c;
+}
+
+uint32_t core_jitter(struct core *c)
+{
+	uint32_t jitter = 0;
+
+	/* Without random bytes all retry at the same distance: no reason to fail. */
+	(void)entropy_fill(&c->config.entropy, &jitter, sizeof(jitter));
+	return jitter;
+}
+
+void core_schedule(struct core *c, struct peer *p)
+{
+	schedule_by(&c->schedule, p, timers_deadline(&p->timers));
+}
+
+void core_set_flags(struct core *c, struct peer *p, unsigned int flags)
+{
+	if (flags && !p->flags)
+		list_append(&c->busy, &p->of_busy);
+	p->flags |= flags;
+}
+
+static void clear_flags(struct peer *p, unsigned int flags)
+{
+	p->flags &= ~flags;
+	if (!p->flags)
+		list_remove(&p->of_busy);
+}
+
+bool core_may_initiate(const struct core *c, struct moment now, const struct peer *p)
+{
+	if (!c->is_up || !c->has_key || !endpoint_is_set(&p->endpoint))
+		return false;
+	return !p->handshake_sent || now.boot >= p->handshake_sent + REKEY_TIMEOUT;
+}
+
+void core_want_handshake(struct core *c, struct moment now, struct peer *p)
+{
+	timers_handshake_wanted(&p->timers);
+	if (core_may_initiate(c, now, p))
+		core_set_flags(c, p, PEER_WANTS_INITIATION);
+}
+
+void core_moved(struct peer *p, const struct endpoint *from, const struct source *to)
+{
+	p->endpoint = *from;
+	p->source = *to;
+}
+
+void core_free_staged(struct core *c, struct staged *s)
+{
+	const size_t size = sizeof(*s) + s->len;
+
+	list_remove(&s->of_peer);
+	list_remove(&s->of_core);
+	--s->peer->staged_count;
+	c->staged_bytes -= size;
+	crypto_wipe(s, size);
+	memory_give(&c->config.memory, s, size);
+}
+
+void core_drop_staged(struct core *c, struct moment now, struct peer *p, enum reject_reason reason)
+{
+	while (!list_empty(&p->staged)) {
+		reject_count(&c->rejects, &p->rejects, reason, now, &p->endpoint);
+		core_free_staged(c, list_entry(p->staged.next, struct staged, of_peer));
+	}
+}
+
+/* Back to the state of a peer that was just configured: no keys, no timers, nothing waits. */
+static void silence(struct core *c, struct moment now, struct peer *p)
+{
+	core_drop_staged(c, now, p, REJECT_OUT_CLEARED);
+	timers_stop(&p->timers);
+	schedule_remove(&c->schedule, p);
+	peer_drop_handshake(p, &c->table);
+	peer_drop_sessions(p, &c->table, &c->config.memory);
+	p->handshake_sent = 0;
+	clear_flags(p, p->flags);
+}
+
+static void free_peer(struct core *c, struct peer *p)
+{
+	cookie_maker_done(&p->cookie);
+	reject_forget(&c->rejects, &p->rejects);
+	crypto_wipe(p, sizeof(*p));
+	memory_give(&c->config.memory, p, sizeof(*p));
+}
+
+void core_remove_peer(struct core *c, struct moment now, struct peer *p)
+{
+	silence(c, now, p);
+	allowedips_remove_owner(&c->allowed, &p->allowed);
+	keytable_remove(&c->keys, &p->public_key);
+	list_remove(&p->of_core);
+	--c->peer_count;
+	free_peer(c, p);
+}
+
+struct core *core_free(struct core *c)
+{
+	const struct moment never = { .boot = 1 };
+	struct memory memory;
+	struct peer *p;
+
+	if (!c)
+		return NULL;
+	while ((p = core_next_peer(c, NULL)))
+		core_remove_peer(c, never, p);
+	core_release(c);
+	allowedips_done(&c->allowed);
+	table_done(&c->table);
+	keytable_done(&c->keys);
+	schedule_done(&c->schedule);
+	ratelimit_done(&c->ratelimit);
+	cookie_checker_done(&c->checker);
+	memory = c->config.memory;
+	crypto_wipe(c, sizeof(*c));
+	memory_give(&memory, c, sizeof(*c));
+	return NULL;
+}
+
+bool core_is_up(const struct core *c)
+{
+	return c->is_up;
+}
+
+void core_up(struct core *c, struct moment now)
+{
+	struct peer *p = NULL;
+
+	if (c->is_up)
+		return;
+	c->is_up = true;
+	while ((p = core_next_peer(c, p)))
+		if (p->keepalive)
+			core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+	(void)now;
+}
+
+void core_down(struct core *c, struct moment now)
+{
+	struct peer *p = NULL;
+
+	c->is_up = false;
+	while ((p = core_next_peer(c, p)))
+		silence(c, now, p);
+}
+
+/* Another identity: what was agreed under the old one may still be read, but nothing is sent with
+ * it. */
+static void end_identity(struct core *c, struct peer *p)
+{
+	peer_drop_handshake(p, &c->table);
+	p->handshake_sent = 0;
+	crypto_wipe(&p->static_static, sizeof(p->static_static));
+	p->has_static_static = false;
+	if (p->current)
+		p->current->is_send_refused = true;
+	if (p->next)
+		p->next->is_send_refused = true;
+}
+
+bool core_set_private_key(struct core *c, struct moment now, const struct key_private *key,
+			  uint64_t floor)
+{
+	struct noise_local local = { .secret = *key };
+	struct peer *p;
+	const bool has_key = !is_none(key->bytes);
+
+	if (has_key) {
+		crypto_clamp(&local.secret);
+		if (!crypto_public(&local.secret, &local.public)) {
+			crypto_wipe(&local, sizeof(local));
+			return false;
+		}
+	}
+	if (has_key == c->has_key && crypto_equal(&local.secret, &c->local.secret, KEY_LEN)) {
+		crypto_wipe(&local, sizeof(local));
+		return true;
+	}
+	c->local = local;
+	crypto_wipe(&local, sizeof(local));
+	c->has_key = has_key;
+	++c->identity_generation;
+	stamp_init(&c->stamp, floor);
+	cookie_checker_set_key(&c->checker, &c->local.public);
+	p = has_key ? core_find_peer(c, &c->local.public) : NULL;
+	if (p)
+		core_remove_peer(c, now, p);
+	for (p = NULL; (p = core_next_peer(c, p));)
+		end_identity(c, p);
+	return true;
+}
+
+const struct key_private *core_private_key(const struct core *c)
+{
+	return c->has_key ? &c->local.secret : NULL;
+}
+
+uint64_t core_stamp_floor(const struct core *c)
+{
+	return c->stamp.floor;
+}
+
+static bool reserve_peers(struct core *c, size_t n)
+{
+	while (c->spare_count < n) {
+		struct peer *p = memory_take(&c->config.memory, sizeof(*p));
+
+		if (!p)
+			return false;
+		list_init(&p->of_core);
+		list_append(&c->spare_peers, &p->of_core);
+		++c->spare_count;
+	}
+	return true;
+}
+
+bool core_reserve(struct core *c, size_t peers, size_t prefixes)
+{
+	const size_t total = c->peer_count + peers;
+
+	if (!table_reserve(&c->table, total * INDICES_PER_PEER) ||
+	    !keytable_reserve(&c->keys, total) || !schedule_reserve(&c->schedule, total) ||
+	    !reserve_peers(c, peers) || !allowedips_reserve(&c->allowed, prefixes)) {
+		core_release(c);
+		return false;
+	}
+	return true;
+}
+
+void core_release(struct core *c)
+{
+	while (!list_empty(&c->spare_peers)) {
+		struct peer *p = list_entry(c->spare_peers.next, struct peer, of_core);
+
+		list_remove(&p->of_core);
+		memory_give(&c->config.memory, p, sizeof(*p));
+	}
+	c->spare_count = 0;
+	allowedips_release(&c->allowed);
+}
+
+size_t core_peer_count(const struct core *c)
+{
+	return c->peer_count;
+}
+
+struct peer *core_find_peer(const struct core *c, const struct key_public *key)
+{
+	return keytable_find(&c->keys, key);
+}
+
+struct peer *core_add_peer(struct core *c, const struct key_public *key)
+{
+	struct peer *p;
+
+	if (c->has_key && memcmp(key->bytes, c->local.public.bytes, KEY_LEN) == 0)
+		return NULL;
+	assert(c->spare_count > 0);
+	p = list_entry(c->spare_peers.next, struct peer, of_core);
+	list_remove(&p->of_core);
+	--c->spare_count;
+	peer_init(p, key);
+	keytable_add(&c->keys, &p->public_key, p);
+	list_append(&c->peers, &p->of_core);
+	++c->peer_count;
+	return p;
+}
+
+void core_set_psk(struct peer *p, const struct key_shared *psk)
+{
+	if (crypto_equal(&p->psk, psk, KEY_LEN))
+		return;
+	p->psk = *psk;
+	++p->psk_generation;
+}
+
+void core_set_endpoint(struct peer *p, const struct endpoint *e)
+{
+	if (endpoint_equal(&p->endpoint, e))
+		return;
+	p->endpoint = *e;
+	p->source = (struct source){ 0 };
+}
+
+void core_set_keepalive(struct core *c, struct moment now, struct peer *p, uint16_t seconds)
+{
+	const bool begins = seconds && !p->keepalive;
+
+	p->keepalive = seconds;
+	p->timers.persistent_interval = seconds * NS_PER_S;
+	if (!seconds)
+		p->timers.at[TIMER_PERSISTENT] = TIME_NEVER;
+	if (begins && c->is_up)
+		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+	(void)now;
+}
+
+void core_allow(struct core *c, struct peer *p, const struct prefix *prefix)
+{
+	allowedips_insert(&c->allowed, prefix, &p->allowed);
+}
+
+void core_disallow(struct core *c, struct peer *p, const struct prefix *prefix)
+{
+	(void)allowedips_remove(&c->allowed, prefix, &p->allowed);
+}
+
+void core_disallow_all(struct core *c, struct peer *p)
+{
+	allowedips_remove_owner(&c->allowed, &p->allowed);
+}
+
+void core_peer_changed(struct core *c, struct moment now, struct peer *p)
+{
+	if (!c->is_up)
+		return;
+	if (p->staged_count)
+		core_set_flags(c, p, PEER_WANTS_FLUSH);
+	/* A keepalive that had no endpoint or key to go to so far. */
+	if (p->keepalive && p->timers.at[TIMER_PERSISTENT] == TIME_NEVER &&
+	    endpoint_is_set(&p->endpoint))
+		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+	(void)now;
+}
+
+void core_forget_sources(struct core *c)
+{
+	for (struct peer *p = NULL; (p = core_next_peer(c, p));)
+		p->source = (struct source){ 0 };
+}
+
+struct peer *core_next_peer(const struct core *c, const struct peer *at)
+{
+	struct list *next = at ? at->of_core.next : c->peers.next;
+
+	return next == &c->peers ? NULL : list_entry(next, struct peer, of_core);
+}
+
+void core_view_peer(const struct peer *p, struct peer_view *ret)
+{
+	*ret = (struct peer_view){
+		.public_key = p->public_key,
+		.psk = p->psk,
+		.endpoint = p->endpoint,
+		.keepalive = p->keepalive,
+		.handshake_real = p->handshake_real,
+		.rx_bytes = p->rx_bytes,
+		.tx_bytes = p->tx_bytes,
+		.allowed = &p->allowed,
+		.rejects = p->rejects,
+	};
+}
+
+const struct rejects *core_rejects(const struct core *c)
+{
+	return &c->rejects;
+}
+
+void core_count_reject(struct core *c, struct moment now, enum reject_reason reason,
+		       const struct endpoint *from)
+{
+	reject_count(&c->rejects, NULL, reason, now, from);
+}
+
+uint64_t core_deadline(const struct core *c)
+{
+	return schedule_first(&c->schedule);
+}
+
+bool core_has_output(const struct core *c)
+{
+	return !list_empty(&c->busy);
+}
+
+static void act(struct core *c, struct moment now, struct peer *p, unsigned int actions)
+{
+	if (actions & (TIMER_DO_RETRY | TIMER_DO_HANDSHAKE))
+		p->source = (struct source){ 0 };
+	if (actions & TIMER_DO_GIVE_UP)
+		core_drop_staged(c, now, p, REJECT_OUT_GAVE_UP);
+	if (actions & TIMER_DO_WIPE) {
+		peer_drop_handshake(p, &c->table);
+		peer_drop_sessions(p, &c->table, &c->config.memory);
+	}
+	if ((actions & TIMER_DO_RETRY) && core_may_initiate(c, now, p))
+		core_set_flags(c, p, PEER_WANTS_INITIATION);
+	if (actions & TIMER_DO_HANDSHAKE)
+		core_want_handshake(c, now, p);
+	if (actions & TIMER_DO_KEEPALIVE)
+		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+}
+
+void core_tick(struct core *c, struct moment now)
+{
+	struct peer *p;
+
+	while ((p = schedule_take(&c->schedule, now.boot))) {
+		act(c, now, p, timers_due(&p->timers, now.boot));
+		core_schedule(c, p);
+	}
+}
+
+static bool reserve_one(struct core *c, struct moment now, struct peer *p, struct sending *ret)
+{
+	struct session *s = p->current;
+	uint64_t counter;
+
+	if (!c->is_up || !s || !endpoint_is_set(&p->endpoint))
+		return false;
+	if (!session_can_send(s, now.boot) || !session_reserve(s, 1, &counter))
+		return false;
+	*ret = (struct sending){
+		.key = s->keys.send,
+		.counter = counter,
+		.receiver = s->remote_index,
+		.local_index = s->local_index,
+		.to = p->endpoint,
+		.from = p->source,
+	};
+	return true;
+}
+
+/* The next packet of a peer that flushes. False: there is none, or no session to send it with. */
+static bool flush_one(struct core *c, struct moment now, struct peer *p, struct output *ret)
+{
+	struct staged *s =
+		p->staged_count ? list_entry(p->staged.next, struct staged, of_peer) : NULL;
+
+	if (!s && !(p->flags & PEER_WANTS_KEEPALIVE)) {
+		clear_flags(p, PEER_WANTS_FLUSH);
+		return false;
+	}
+	if (!reserve_one(c, now, p, &ret->sending)) {
+		clear_flags(p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+		core_want_handshake(c, now, p);
+		return false;
+	}
+	clear_flags(p, PEER_WANTS_KEEPALIVE);
+	ret->len = s ? s->len : 0;
+	ret->sending.is_keepalive = !s;
+	if (s) {
+		ret->sending.tos = inner_ecn_encapsulate(s->tos);
+		memcpy(ret->packet, s->packet, s->len);
+		core_free_staged(c, s);
+	}
+	return true;
+}
+
+enum output_kind core_pull(struct core *c, struct moment now, struct output *ret)
+{
+	while (!list_empty(&c->busy)) {
+		struct peer *p = list_entry(c->busy.next, struct peer, of_busy);
+
+		if ((p->flags & PEER_WANTS_FLUSH) && flush_one(c, now, p, ret))
+			return OUTPUT_PACKET;
+		if (p->flags & PEER_WANTS_INITIATION) {
+			clear_flags(p, PEER_WANTS_INITIATION);
+			if (handshake_initiate(c, now, p, &ret->job))
+				return OUTPUT_JOB;
+		}
+	}
+	return OUTPUT_NONE;
+}

@@ -1,0 +1,87 @@
+#ifndef WG_HANDSHAKE_H
+#define WG_HANDSHAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/endpoint.h"
+#include "base/key.h"
+#include "base/time.h"
+#include "wg/message.h"
+#include "wg/noise.h"
+
+/*
+ * Messages 1 to 3. A handshake message costs Diffie-Hellman, so it goes through a job: _receive
+ * (under the core's lock) checks macs and load and copies what is needed; _compute (no lock, any
+ * thread, any order) does the costly part on the job's copies; _commit (lock again) checks that
+ * peer, keys, index and generation are still those that were copied, and only then changes
+ * anything. So a message that is processed twice, or late, installs nothing twice (F-H1, F-H9).
+ */
+struct core;
+struct peer;
+
+enum handshake_step {
+	HANDSHAKE_DROPPED, /* and counted */
+	HANDSHAKE_DONE,    /* taken; nothing to send by the caller (core_pull may have something) */
+	HANDSHAKE_WORK,    /* compute the job, then commit it */
+	HANDSHAKE_SEND,    /* send the datagram, then handshake_sent */
+};
+
+enum handshake_task { TASK_INITIATE, TASK_IDENTIFY, TASK_RESPOND, TASK_FINISH };
+
+struct handshake_job {
+	enum handshake_task task;
+	bool ok;          /* computed, and authentic */
+	bool is_replayed; /* TASK_RESPOND: the stamp is not above the one we knew */
+	struct noise_local local;
+	struct key_public remote;
+	struct key_shared static_static;
+	bool has_static_static;
+	struct key_shared psk;
+	struct key_private ephemeral;
+	uint8_t stamp[STAMP_LEN];
+	uint8_t stamp_seen[STAMP_LEN];
+	struct noise_pending pending;
+	struct noise_initiation initiation;
+	struct noise_keys keys;
+	struct message_initiation initiation_message;
+	struct message_response response_message;
+	struct endpoint from;
+	struct source to;
+	uint64_t identity_generation;
+	uint64_t psk_generation;
+	uint64_t handshake_generation;
+};
+
+struct handshake_datagram {
+	uint8_t bytes[MESSAGE_HANDSHAKE_MAX];
+	size_t len;
+	struct endpoint to;
+	struct source from;
+	uint8_t tos;
+	bool has_peer; /* false: a cookie reply */
+	struct key_public peer;
+};
+
+/* A datagram of type 1, 2 or 3. backlog: how many more wait behind it (under load from
+ * HANDSHAKE_UNDER_LOAD on). */
+MUST_CHECK enum handshake_step
+handshake_receive(struct core *c, struct moment now, const uint8_t *bytes, size_t len,
+		  const struct endpoint *from, const struct source *to, size_t backlog,
+		  struct handshake_job *ret_job, struct handshake_datagram *ret);
+void handshake_compute(struct handshake_job *job);
+/* HANDSHAKE_WORK: the same job has a second part, compute it again. Else the job is wiped. */
+MUST_CHECK enum handshake_step handshake_commit(struct core *c, struct moment now,
+						struct handshake_job *job,
+						struct handshake_datagram *ret);
+/* A datagram was given to the host, or refused by it. */
+void handshake_sent(struct core *c, struct moment now, const struct handshake_datagram *d, bool ok,
+		    bool source_is_gone);
+
+/* core_pull's part: a job that makes an initiation to this peer. False: none is due now. */
+MUST_CHECK bool handshake_initiate(struct core *c, struct moment now, struct peer *p,
+				   struct handshake_job *ret);
+
+#endif

@@ -1,0 +1,89 @@
+#ifndef WG_PEER_H
+#define WG_PEER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/endpoint.h"
+#include "base/key.h"
+#include "base/list.h"
+#include "wg/allowedips.h"
+#include "wg/cookie.h"
+#include "wg/noise.h"
+#include "wg/reject.h"
+#include "wg/session.h"
+#include "wg/stamp.h"
+#include "wg/table.h"
+#include "wg/timers.h"
+
+/*
+ * One peer: what is configured, what a handshake has made of it, and what waits for it. Belongs to
+ * the core and changes only under the core's lock. This header is for the files of src/wg; others
+ * see struct peer by name only.
+ */
+enum peer_flag { /* what the brain still has to do for it */
+		 PEER_WANTS_INITIATION = 1,
+		 PEER_WANTS_FLUSH =
+			 2, /* staged packets are leaving: later ones queue behind them */
+		 PEER_WANTS_KEEPALIVE = 4, /* an empty packet, unless a staged one goes */
+};
+
+struct peer_handshake { /* ours, until its response comes */
+	struct noise_pending pending;
+	uint32_t index;      /* in the table while we wait; 0: we don't */
+	uint64_t generation; /* counts initiations begun, so that a late result finds it is late */
+};
+
+struct peer {
+	struct list of_core; /* in the order they were configured */
+	struct list of_busy; /* while flags is not 0 */
+	unsigned int flags;
+
+	struct key_public public_key;
+	struct key_shared psk; /* all zero: none */
+	uint64_t psk_generation;
+	uint16_t keepalive; /* s */
+	struct allowed_owner allowed;
+	struct endpoint endpoint;
+	struct source source; /* which of our addresses it spoke to last */
+
+	struct key_shared static_static; /* computed with the first handshake */
+	bool has_static_static;
+	struct peer_handshake handshake;
+	struct cookie_maker cookie;
+	uint8_t stamp_seen[STAMP_LEN]; /* the latest that an initiation of its brought */
+	uint64_t initiation_seen;      /* boot time; 0: never */
+	uint64_t handshake_sent;       /* boot time of our last initiation or response; 0: never */
+	bool has_rekeyed_on_receive;   /* once per key */
+
+	struct session *current;  /* we send with it */
+	struct session *previous; /* on its way out */
+	struct session *next;     /* we answered; the peer has not used it yet */
+
+	struct timers timers;
+	uint64_t due; /* where it stands in the schedule; TIME_NEVER: not in it */
+	size_t at;    /* its place in the heap */
+
+	struct list staged; /* of staged.of_peer, oldest first */
+	size_t staged_count;
+
+	uint64_t rx_bytes;
+	uint64_t tx_bytes;
+	uint64_t handshake_real; /* ns since 1970 of the last complete handshake; 0: never */
+	struct reject_set *rejects;
+};
+
+void peer_init(struct peer *p, const struct key_public *public_key);
+
+/* Take an established session. The other slots follow the kernel driver's rules (behaviour.md E.3).
+ */
+void peer_begin_session(struct peer *p, struct session *s, struct table *t,
+			const struct memory *memory);
+/* A packet came under this session. True: it was the first under `next`, which is current now. */
+bool peer_confirm_session(struct peer *p, struct session *s, struct table *t,
+			  const struct memory *memory);
+void peer_drop_sessions(struct peer *p, struct table *t, const struct memory *memory);
+void peer_drop_handshake(struct peer *p, struct table *t);
+
+#endif

@@ -1,0 +1,259 @@
+#include "wg/transport.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "crypto/crypto.h"
+#include "wg/core_private.h"
+
+static struct peer *owner_peer(struct allowed_owner *o)
+{
+	return o ? list_entry(o, struct peer, allowed) : NULL;
+}
+
+static struct endpoint inner_endpoint(const struct ip *ip)
+{
+	return (struct endpoint){ .ip = *ip };
+}
+
+static void reject_out(struct core *c, struct moment now, struct peer *p, enum reject_reason reason,
+		       const struct inner *inner)
+{
+	const struct endpoint from = inner_endpoint(&inner->src);
+
+	reject_count(&c->rejects, p ? &p->rejects : NULL, reason, now, &from);
+}
+
+enum transport_verdict transport_send(struct core *c, struct moment now, const struct inner *inner,
+				      size_t n, struct sending *ret)
+{
+	struct peer *p = owner_peer(allowedips_lookup(&c->allowed, &inner->dst));
+	struct session *s;
+	uint64_t first;
+
+	if (!c->is_up) {
+		reject_out(c, now, NULL, REJECT_DOWN, inner);
+		return TRANSPORT_DROP;
+	}
+	if (!p) {
+		reject_out(c, now, NULL, REJECT_OUT_NO_PEER, inner);
+		return TRANSPORT_NO_PEER;
+	}
+	if (!endpoint_is_set(&p->endpoint)) {
+		reject_out(c, now, p, REJECT_OUT_NO_ENDPOINT, inner);
+		return TRANSPORT_NO_ENDPOINT;
+	}
+	s = p->current;
+	if ((p->flags & PEER_WANTS_FLUSH) || p->staged_count || !s ||
+	    !session_can_send(s, now.boot) || !session_reserve(s, n, &first))
+		return TRANSPORT_STAGE;
+	*ret = (struct sending){
+		.key = s->keys.send,
+		.counter = first,
+		.receiver = s->remote_index,
+		.local_index = s->local_index,
+		.to = p->endpoint,
+		.from = p->source,
+		.tos = inner_ecn_encapsulate(inner->tos),
+	};
+	return TRANSPORT_SEAL;
+}
+
+void transport_stage(struct core *c, struct moment now, const struct inner *inner,
+		     const uint8_t *packet)
+{
+	struct peer *p = owner_peer(allowedips_lookup(&c->allowed, &inner->dst));
+	const size_t size = sizeof(struct staged) + inner->len;
+	struct staged *s;
+
+	if (!p || !c->is_up)
+		return;
+	while (p->staged_count >= STAGED_PER_PEER) {
+		reject_out(c, now, p, REJECT_OUT_STAGED_FULL, inner);
+		core_free_staged(c, list_entry(p->staged.next, struct staged, of_peer));
+	}
+	while (!list_empty(&c->staged) && c->staged_bytes + size > c->config.staged_budget) {
+		struct staged *oldest = list_entry(c->staged.next, struct staged, of_core);
+
+		reject_out(c, now, oldest->peer, REJECT_OUT_STAGED_FULL, inner);
+		core_free_staged(c, oldest);
+	}
+	s = size > c->config.staged_budget ? NULL : memory_take(&c->config.memory, size);
+	if (!s) {
+		reject_out(c, now, p, REJECT_NO_MEMORY, inner);
+		return;
+	}
+	s->peer = p;
+	s->len = inner->len;
+	s->tos = inner->tos;
+	memcpy(s->packet, packet, inner->len);
+	list_append(&p->staged, &s->of_peer);
+	list_append(&c->staged, &s->of_core);
+	++p->staged_count;
+	c->staged_bytes += size;
+	/* A flush sends it, or finds that there is no session and asks for a handshake. */
+	if (p->current && session_can_send(p->current, now.boot))
+		core_set_flags(c, p, PEER_WANTS_FLUSH);
+	else
+		core_want_handshake(c, now, p);
+}
+
+static void rekey_on_send(struct core *c, struct moment now, struct peer *p)
+{
+	const struct session *s = p->current;
+
+	if (!s || s->is_send_refused)
+		return;
+	if (s->send_next > REKEY_AFTER_MESSAGES ||
+	    (s->is_initiator && now.boot >= s->born + REKEY_AFTER_TIME))
+		core_want_handshake(c, now, p);
+}
+
+void transport_sent(struct core *c, struct moment now, const struct sending *s, size_t bytes,
+		    bool ok, bool source_is_gone)
+{
+	const struct table_entry *entry = table_find(&c->table, s->local_index);
+	struct peer *p;
+
+	if (!entry)
+		return;
+	p = entry->peer;
+	p->tx_bytes += bytes;
+	if (source_is_gone)
+		p->source = (struct source){ 0 };
+	if (!ok)
+		reject_count(&c->rejects, &p->rejects, REJECT_SEND_FAILED, now, &s->to);
+	timers_authenticated_sent(&p->timers, now.boot);
+	if (bytes > 0 && !s->is_keepalive && p->timers.at[TIMER_NO_REPLY] == TIME_NEVER)
+		timers_data_sent(&p->timers, now.boot, core_jitter(c));
+	rekey_on_send(c, now, p);
+	core_schedule(c, p);
+}
+
+bool transport_receive(struct core *c, struct moment now, const uint8_t *message,
+		       const struct transport_arrival *arrival, struct opening *ret)
+{
+	const struct message_data *header = (const struct message_data *)message;
+	const uint32_t index = load32_le(header->receiver);
+	const struct table_entry *entry = table_find(&c->table, index);
+
+	if (!entry || !entry->session) {
+		reject_count(&c->rejects, NULL, REJECT_INDEX, now, &arrival->from);
+		return false;
+	}
+	if (session_is_expired(entry->session, now.boot)) {
+		reject_count(&c->rejects, &entry->peer->rejects, REJECT_EXPIRED, now,
+			     &arrival->from);
+		return false;
+	}
+	ret->key = entry->session->keys.receive;
+	ret->local_index = index;
+	return true;
+}
+
+static void rekey_on_receive(struct core *c, struct moment now, struct peer *p)
+{
+	const struct session *s = p->current;
+
+	if (p->has_rekeyed_on_receive || !s || s->is_send_refused || !s->is_initiator)
+		return;
+	if (now.boot < s->born + REJECT_AFTER_TIME - KEEPALIVE_TIMEOUT - REKEY_TIMEOUT)
+		return;
+	p->has_rekeyed_on_receive = true;
+	core_want_handshake(c, now, p);
+}
+
+/* First use of the next key: the peer has it, so the handshake is complete. */
+static void confirm(struct core *c, struct moment now, struct peer *p, struct session *s)
+{
+	if (!peer_confirm_session(p, s, &c->table, &c->config.memory))
+		return;
+	timers_handshake_complete(&p->timers);
+	p->has_rekeyed_on_receive = false;
+	p->handshake_real = now.real;
+	if (p->staged_count)
+		core_set_flags(c, p, PEER_WANTS_FLUSH);
+}
+
+static bool is_fresh(struct core *c, struct moment now, struct peer *p, struct session *s,
+		     const struct session_packet *packet, const struct endpoint *from)
+{
+	enum reject_reason reason;
+
+	if (!packet->ok)
+		reason = REJECT_TAG;
+	else if (session_is_expired(s, now.boot))
+		reason = REJECT_EXPIRED;
+	else if (packet->counter >= REJECT_AFTER_MESSAGES)
+		reason = REJECT_LIMIT;
+	else if (!replay_accept(&s->replay, packet->counter))
+		reason = REJECT_REPLAY;
+	else
+		return true;
+	reject_count(&c->rejects, &p->rejects, reason, now, from);
+	return false;
+}
+
+/* How much of an authentic packet may be delivered: 0 where it lies about its length or its source.
+ */
+static size_t deliverable(struct core *c, struct moment now, struct peer *p,
+			  const struct session_packet *packet,
+			  const struct transport_arrival *arrival)
+{
+	uint8_t *plain = packet->message + sizeof(struct message_data);
+	struct endpoint claimed;
+	struct inner inner;
+
+	switch (inner_parse(plain, packet->len, &inner)) {
+	case INNER_OK:
+		break;
+	case INNER_BAD_VERSION:
+		reject_count(&c->rejects, &p->rejects, REJECT_INNER_VERSION, now, &arrival->from);
+		return 0;
+	case INNER_BAD_LENGTH:
+		reject_count(&c->rejects, &p->rejects, REJECT_INNER_LENGTH, now, &arrival->from);
+		return 0;
+	}
+	if (owner_peer(allowedips_lookup(&c->allowed, &inner.src)) != p) {
+		claimed = inner_endpoint(&inner.src);
+		reject_count(&c->rejects, &p->rejects, REJECT_INNER_SOURCE, now, &claimed);
+		return 0;
+	}
+	inner_ecn_decapsulate(plain, arrival->tos);
+	p->rx_bytes += packet->len + MESSAGE_OVERHEAD;
+	return inner.len;
+}
+
+void transport_accept(struct core *c, struct moment now, const struct opening *o,
+		      const struct session_packet *packets, size_t n,
+		      const struct transport_arrival *arrival, size_t *ret_len)
+{
+	const struct table_entry *entry = table_find(&c->table, o->local_index);
+	struct session *s = entry ? entry->session : NULL;
+	struct peer *p = entry ? entry->peer : NULL;
+	bool any = false, any_data = false;
+
+	memset(ret_len, 0, n * sizeof(*ret_len));
+	for (size_t i = 0; s && i < n; ++i) {
+		if (!is_fresh(c, now, p, s, &packets[i], &arrival->from))
+			continue;
+		if (!any) {
+			core_moved(p, &arrival->from, &arrival->to);
+			confirm(c, now, p, s);
+		}
+		any = true;
+		if (packets[i].len == 0) {
+			p->rx_bytes += MESSAGE_OVERHEAD;
+			continue;
+		}
+		any_data = true;
+		ret_len[i] = deliverable(c, now, p, &packets[i], arrival);
+	}
+	if (!any)
+		return;
+	rekey_on_receive(c, now, p);
+	timers_authenticated_received(&p->timers, now.boot);
+	if (any_data)
+		timers_data_received(&p->timers, now.boot);
+	core_schedule(c, p);
+}
