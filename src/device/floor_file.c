@@ -1,0 +1,159 @@
+#include "device/floor_file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "crypto/crypto.h"
+
+enum { NAME = 48, NAME_HASH = 16, NUMBER = 24 };
+
+static const char prefix[] = "stamp-";
+static const char suffix[] = ".new";
+
+static void name_of(const struct key_public *key, char ret[static NAME], char ret_new[static NAME])
+{
+	char hex[2 * NAME_HASH + 1];
+	uint8_t hash[CRYPTO_HASH];
+
+	static_assert(sizeof(prefix) + sizeof(hex) + sizeof(suffix) < NAME);
+	crypto_hash(hash, key->bytes, sizeof(key->bytes));
+	text_hex_from_bytes(hash, NAME_HASH, hex);
+	(void)snprintf(ret, NAME, "%s%s", prefix, hex);
+	(void)snprintf(ret_new, NAME, "%s%s%s", prefix, hex, suffix);
+}
+
+static int open_dir(const char *dir)
+{
+	const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The whole of a short regular file as text; negative errno. */
+static int read_text(int dirfd, const char *name, char *ret, size_t room)
+{
+	const int fd =
+		openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int error = -EINVAL;
+	struct stat st;
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		goto out;
+	len = read(fd, ret, room);
+	if (len < 0)
+		error = -errno;
+	if (len < 0 || (size_t)len >= room || memchr(ret, '\0', (size_t)len))
+		goto out;
+	ret[len] = '\0';
+	error = 0;
+out:
+	close(fd);
+	return error;
+}
+
+static bool parse_floor(char *text, uint64_t *ret)
+{
+	const size_t len = strlen(text);
+
+	if (len == 0 || text[len - 1] != '\n')
+		return false;
+	text[len - 1] = '\0';
+	return text_to_uint(text, UINT64_MAX, ret);
+}
+
+uint64_t floor_file_read(const char *dir, const struct key_public *key)
+{
+	char name[NAME], unused[NAME], text[NUMBER];
+	const int dirfd = open_dir(dir);
+	uint64_t floor = 0;
+	int error = dirfd;
+
+	name_of(key, name, unused);
+	if (dirfd >= 0) {
+		error = read_text(dirfd, name, text, sizeof(text));
+		close(dirfd);
+	}
+	if (error == -ENOENT)
+		return 0;
+	if (error < 0)
+		log_line(LOG_WARN, "%s/%s: %s; handshake stamps start anew", dir, name,
+			 strerrordesc_np(-error));
+	else if (!parse_floor(text, &floor))
+		log_line(LOG_WARN, "%s/%s holds no number; handshake stamps start anew", dir, name);
+	return floor;
+}
+
+static int write_all(int fd, const char *text, size_t len)
+{
+	ssize_t n;
+
+	for (; len; text += n, len -= (size_t)n) {
+		n = write(fd, text, len);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+	}
+	return 0;
+}
+
+static int write_new(int dirfd, const char *name, const char *text)
+{
+	int error, fd;
+
+	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, text, strlen(text));
+	if (!error && fsync(fd) < 0)
+		error = -errno;
+	if (close(fd) < 0 && !error)
+		error = -errno;
+	return error;
+}
+
+static int replace(int dirfd, const char *name, const char *name_new, const char *text)
+{
+	int error;
+
+	/* Two writers must not take the other's half-written file for their own. */
+	if (flock(dirfd, LOCK_EX) < 0)
+		return -errno;
+	error = write_new(dirfd, name_new, text);
+	if (!error && renameat(dirfd, name_new, dirfd, name) < 0)
+		error = -errno;
+	if (error)
+		(void)unlinkat(dirfd, name_new, 0); /* the first error is the one to tell */
+	else if (fsync(dirfd) < 0)
+		error = -errno;
+	return error;
+}
+
+int floor_file_write(const char *dir, const struct key_public *key, uint64_t floor)
+{
+	char name[NAME], name_new[NAME], text[NUMBER];
+	int error, dirfd;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	dirfd = open_dir(dir);
+	if (dirfd < 0)
+		return dirfd;
+	name_of(key, name, name_new);
+	(void)snprintf(text, sizeof(text), "%" PRIu64 "\n", floor);
+	error = replace(dirfd, name, name_new, text);
+	close(dirfd);
+	return error;
+}
