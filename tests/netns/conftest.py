@@ -4,7 +4,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-pytest.register_assert_rewrite("harness", "pywg")
+pytest.register_assert_rewrite("bench", "harness", "pywg")
 
 
 def pytest_configure(config):
