@@ -47,8 +47,7 @@ void uapi_parser_done(struct uapi_parser *p); /* wipes */
 MUST_CHECK enum uapi_status uapi_parse(struct uapi_parser *p, const char *bytes, size_t len,
 				       size_t *ret_used);
 
-/* The rows of a get's answer, without the errno. What is zero or unset is left out where
- * wireguard-go does so. */
+/* The rows of a get's answer. Zero and unset values are left out where wireguard-go does so. */
 void uapi_write_model(struct buffer *b, const struct model *m);
 /* A whole set request from "set=1" to the blank line, in wg(8)'s order. */
 void uapi_write_patch(struct buffer *b, const struct model *patch);
@@ -58,19 +57,18 @@ void uapi_write_patch(struct buffer *b, const struct model *patch);
  * since 1970, FROM, TO and REPORTER are "1.2.3.4:5", "[v6]:5", an address alone (port 0: an inner
  * packet's), or "-" if unknown.
  *
- *   reject=REASON COUNT SEC NSEC FROM                      of the device
- *   knock=KEY COUNT SEC NSEC FROM                          an initiation of this key, which is no
- * peer icmp=TO TYPE CODE ERRNO COUNT SEC NSEC REPORTER        an error the network returned
+ *   reject=REASON COUNT SEC NSEC FROM           of the device
+ *   knock=KEY COUNT SEC NSEC FROM               an initiation of this key, which is no peer's
+ *   icmp=TO TYPE CODE ERRNO COUNT SEC NSEC REPORTER
  *   count=NAME VALUE
- *   public_key=KEY                                         from here on rejects are of this peer
+ *   public_key=KEY                              from here on rejects are of this peer
  *   reject=REASON COUNT SEC NSEC FROM
  *
  * Then "errno=0" and the blank line, as in a get. New keys, and columns at the end of a row, may
  * come: skip them.
  */
 void uapi_write_diagnosis(struct buffer *b, const struct diagnosis *d);
-/* "errno=N" and the blank line. wg(8) wants a negative number after a set and a positive one after
- * a get (B.1). */
+/* "errno=N" and the blank line. wg(8) wants a negative number after a set, a positive one else. */
 void uapi_write_errno(struct buffer *b, enum uapi_status operation, int error);
 
 #endif
