@@ -1,0 +1,21 @@
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <stddef.h>
+
+/*
+ * One row per command: a file each. A command gets its own words (argv[0] is its name), prints, and
+ * returns the exit code: 0 done, 1 failed, 2 wrong usage.
+ */
+struct command {
+	const char *name;
+	const char *usage;   /* what follows the name */
+	const char *purpose; /* one line */
+	int (*run)(int argc, char *argv[]);
+};
+
+enum { EXIT_USAGE = 2 };
+
+extern const struct command command_run;
+
+#endif

@@ -1,0 +1,68 @@
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "cli/command.h"
+
+/* The program by its name: `warren COMMAND …`, or, started as warrend, the engine itself. */
+static const struct command *const commands[] = {
+	&command_run,
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void print_help(FILE *to)
+{
+	fprintf(to, "Usage: warren COMMAND [ARGUMENT]...\n\nCommands:\n");
+	for (size_t i = 0; i < ELEMENTS(commands); ++i)
+		fprintf(to, "  %-4s %-34s %s\n", commands[i]->name, commands[i]->usage,
+			commands[i]->purpose);
+	fprintf(to, "\n`warren COMMAND --help` tells more of one; `warren --version` the version.\n"
+		    "The manual page is warren(8).\n");
+}
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < ELEMENTS(commands); ++i)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
+}
+
+int main(int argc, char *argv[])
+{
+	const struct command *command;
+
+	if (argc > 0 && strcmp(base_name(argv[0]), "warrend") == 0)
+		return command_run.run(argc, argv);
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (is_one_of(argv[1], "--version", "-v", "version")) {
+		printf("warren %s\n", WARREN_VERSION);
+		return 0;
+	}
+	if (is_one_of(argv[1], "--help", "-h", "help")) {
+		print_help(stdout);
+		return 0;
+	}
+	command = find(argv[1]);
+	if (!command) {
+		fprintf(stderr, "warren: there is no command `%s'; `warren --help' lists them\n",
+			argv[1]);
+		return EXIT_USAGE;
+	}
+	return command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,328 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/command.h"
+#include "cli/notify.h"
+#include "control/uapi_server.h"
+#include "crypto/crypto.h"
+#include "device/device.h"
+#include "device/harden.h"
+#include "device/keylog.h"
+#include "device/tun.h"
+
+/*
+ * warren run: the userspace engine on one interface. Takes the place of wireguard-go: same
+ * arguments, same environment (behaviour.md B.4), same socket; returns, without -f, when device and
+ * socket are usable.
+ */
+#define UAPI_DIR "/var/run/wireguard"
+#define STATE_DIR "/var/lib/warren"
+
+struct options {
+	const char *name;
+	const char *key_log;
+	bool is_foreground;
+};
+
+struct engine {
+	struct tun tun;
+	struct device *device;
+	struct uapi_server *server;
+	struct backend backend;
+	char name[TUN_NAME]; /* for the log */
+};
+
+static const char run_usage[] = "Usage: warren run [-f] [--key-log FILE] INTERFACE\n";
+
+static void print_run_help(void)
+{
+	printf("%s\n"
+	       "Create INTERFACE, a WireGuard device in user space, and serve it in the background "
+	       "until it is told\n"
+	       "to end: SIGTERM, the interface or its socket %s/INTERFACE.sock removed.\n"
+	       "`wg' configures it, `ip' gives it addresses and sets it up.\n\n"
+	       "  -f, --foreground   stay in the foreground and log to standard error\n"
+	       "  --key-log FILE     append every handshake's keys to FILE for Wireshark. Who "
+	       "reads FILE reads the\n"
+	       "                     traffic: for debugging your own tunnel only\n"
+	       "  -h, --help         this text\n\n"
+	       "Environment: LOG_LEVEL (debug, info, error, silent), WG_TUN_FD, WG_UAPI_FD, "
+	       "WG_TUN_NAME_FILE,\n"
+	       "WG_PROCESS_FOREGROUND=1, NOTIFY_SOCKET.\n",
+	       run_usage, UAPI_DIR);
+}
+
+/* -1: go on; else the exit code. */
+static int parse(int argc, char *argv[], struct options *ret)
+{
+	static const struct option longs[] = {
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "key-log", required_argument, NULL, 'k' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	const char *foreground = getenv("WG_PROCESS_FOREGROUND");
+	int option;
+
+	*ret = (struct options){ .is_foreground = foreground && strcmp(foreground, "1") == 0 };
+	while ((option = getopt_long(argc, argv, "fhv", longs, NULL)) >= 0) {
+		switch (option) {
+		case 'f':
+			ret->is_foreground = true;
+			break;
+		case 'k':
+			ret->key_log = optarg;
+			break;
+		case 'h':
+			print_run_help();
+			return 0;
+		case 'v':
+			printf("warren %s\n", WARREN_VERSION);
+			return 0;
+		default:
+			fprintf(stderr, "%s", run_usage);
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 1) {
+		fprintf(stderr, "warren: run wants the name of one interface\n%s", run_usage);
+		return EXIT_USAGE;
+	}
+	ret->name = argv[optind];
+	return -1;
+}
+
+/* A descriptor number in the environment: -1 where there is none, -2 where it is no number. */
+static int inherited_fd(const char *variable)
+{
+	const char *text = getenv(variable);
+	uint64_t fd;
+
+	if (!text || !text[0])
+		return -1;
+	if (!text_to_uint(text, INT32_MAX, &fd) || fcntl((int)fd, F_GETFD) < 0)
+		return -2;
+	return (int)fd;
+}
+
+static int inherited_or_complain(const char *variable)
+{
+	const int fd = inherited_fd(variable);
+
+	if (fd == -2)
+		fprintf(stderr, "warren: %s is not the number of an open descriptor\n", variable);
+	return fd;
+}
+
+/* wireguard-go lets the kernel choose for an empty name or one with %d; such a name is checked once
+ * it is chosen. */
+static bool is_acceptable_name(const char *name)
+{
+	return name[0] == '\0' || strstr(name, "%d") != NULL || text_is_interface_name(name);
+}
+
+static int open_tun(const char *name, struct diag *why, struct tun *ret)
+{
+	const int fd = inherited_or_complain("WG_TUN_FD");
+
+	if (fd == -2)
+		return -EBADF;
+	if (fd >= 0)
+		return tun_adopt(fd, why, ret);
+	if (!is_acceptable_name(name)) {
+		diag_set(why, DIAG_ERROR, "run-name", 0,
+			 "`%.20s' cannot name an interface: 1 to 15 of a-z A-Z 0-9 _ = + . -",
+			 name);
+		return -EINVAL;
+	}
+	return tun_open(name, why, ret);
+}
+
+static int open_server(struct engine *e, struct diag *why)
+{
+	const int fd = inherited_or_complain("WG_UAPI_FD");
+
+	if (fd == -2)
+		return -EBADF;
+	e->backend = (struct backend){
+		.get = device_get, .set = device_set, .diagnose = device_diagnose, .ctx = e->device
+	};
+	if (fd >= 0)
+		return uapi_server_adopt(fd, UAPI_DIR, e->tun.name, &e->backend, why, &e->server);
+	return uapi_server_new(UAPI_DIR, e->tun.name, &e->backend, why, &e->server);
+}
+
+static int open_device(const struct options *o, struct engine *e, struct diag *why)
+{
+	struct device_config config = { .tun = e->tun, .keylog.fd = -1, .state_dir = STATE_DIR };
+	int err = 0;
+
+	if (o->key_log)
+		err = keylog_open(o->key_log, why, &config.keylog);
+	if (err) {
+		tun_close(&e->tun);
+		return err;
+	}
+	return device_new(&config, why, &e->device);
+}
+
+static int complain(const char *name, const struct diag *why, int err)
+{
+	fprintf(stderr, "warren: %s: %s%s%s\n", name, why->severity ? why->text : strerror(-err),
+		why->hint[0] ? "; " : "", why->hint);
+	return 1;
+}
+
+static int open_engine(const struct options *o, struct engine *e)
+{
+	struct diag why = { 0 };
+	int err = open_tun(o->name, &why, &e->tun);
+
+	if (err)
+		return complain(o->name, &why, err);
+	memcpy(e->name, e->tun.name, sizeof(e->name));
+	err = open_device(o, e, &why);
+	if (err)
+		return complain(e->name, &why, err);
+	err = open_server(e, &why);
+	if (err) {
+		e->device = device_free(e->device);
+		return complain(e->name, &why, err);
+	}
+	return 0;
+}
+
+/* For callers that let the kernel choose the name. */
+static int write_name_file(const char *name)
+{
+	const char *path = getenv("WG_TUN_NAME_FILE");
+	int fd;
+	bool ok;
+
+	if (!path || !path[0])
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0400);
+	ok = fd >= 0 && dprintf(fd, "%s\n", name) > 0;
+	if (!ok)
+		fprintf(stderr, "warren: cannot write WG_TUN_NAME_FILE %s: %s\n", path,
+			strerror(errno));
+	if (fd >= 0)
+		ok = close(fd) == 0 && ok;
+	return ok ? 0 : -1;
+}
+
+static void detach_streams(void)
+{
+	const char *level = getenv("LOG_LEVEL");
+	const bool keeps_output = level && level[0] && strcmp(level, "silent") != 0;
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	if (!keeps_output) {
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+	}
+	close(null);
+}
+
+/* The parent leaves at once: what it opened lives on in the child, and no thread has been started
+ * yet. */
+static int go_to_background(void)
+{
+	const pid_t pid = fork();
+
+	if (pid < 0) {
+		fprintf(stderr, "warren: cannot go to the background: %s\n", strerror(errno));
+		return -1;
+	}
+	if (pid > 0)
+		_exit(0);
+	setsid();
+	detach_streams();
+	harden_process(); /* locked memory is not inherited */
+	return 0;
+}
+
+static void handle_uapi(void *ctx)
+{
+	uapi_server_handle(ctx);
+}
+
+static bool is_uapi_gone(void *ctx)
+{
+	return uapi_server_is_gone(ctx);
+}
+
+static int serve(struct engine *e)
+{
+	const struct device_guest guest = { .fd = uapi_server_fd(e->server),
+					    .handle = handle_uapi,
+					    .is_over = is_uapi_gone,
+					    .ctx = e->server };
+	enum device_end end;
+
+	notify_manager("READY=1");
+	log_line(LOG_INFO, "running");
+	end = device_run(e->device, &guest);
+	notify_manager("STOPPING=1");
+	switch (end) {
+	case DEVICE_SIGNALLED:
+		log_line(LOG_INFO, "ended by a signal");
+		return 0;
+	case DEVICE_TUN_GONE:
+		log_line(LOG_INFO, "ended: the interface was removed");
+		return 0;
+	case DEVICE_GUEST_OVER:
+		log_line(LOG_INFO, "ended: the control socket was removed");
+		return 0;
+	case DEVICE_FAILED:
+		break;
+	}
+	return 1;
+}
+
+static int run_main(int argc, char *argv[])
+{
+	struct engine e = { 0 };
+	struct options options;
+	int code = parse(argc, argv, &options);
+
+	if (code >= 0)
+		return code;
+	harden_process();
+	if (!crypto_self_test()) {
+		fprintf(stderr, "warren: the cryptography of this machine gives wrong answers; not "
+				"starting\n");
+		return 1;
+	}
+	code = open_engine(&options, &e);
+	if (code)
+		return code;
+	log_setup(log_level_from_text(getenv("LOG_LEVEL"), LOG_WARN), e.name);
+	if (write_name_file(e.name) || (!options.is_foreground && go_to_background()))
+		code = 1;
+	else
+		code = serve(&e);
+	uapi_server_free(e.server);
+	device_free(e.device);
+	return code;
+}
+
+const struct command command_run = {
+	.name = "run",
+	.usage = "[-f] [--key-log FILE] INTERFACE",
+	.purpose = "the userspace engine on one interface",
+	.run = run_main,
+};

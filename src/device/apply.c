@@ -1,0 +1,381 @@
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "device/device_private.h"
+#include "device/floor_file.h"
+#include "wg/allowedips.h"
+
+/* Between the device and struct model: what the control back end reads and changes. */
+
+static bool copy_peer(struct model *m, const struct peer *p)
+{
+	struct model_peer *to = model_add_peer(m);
+	const struct allowed_node *n = NULL;
+	struct peer_view view;
+
+	if (!to)
+		return false;
+	core_view_peer(p, &view);
+	to->public_key = view.public_key;
+	to->preshared_key = view.psk;
+	to->has_preshared_key = true;
+	to->endpoint = view.endpoint;
+	to->has_endpoint = endpoint_is_set(&view.endpoint);
+	to->keepalive = view.keepalive;
+	to->has_keepalive = true;
+	to->rx_bytes = view.rx_bytes;
+	to->tx_bytes = view.tx_bytes;
+	to->handshake_real = view.handshake_real;
+	crypto_wipe(&view.psk, sizeof(view.psk));
+	while ((n = allowedips_next(view.allowed, n))) {
+		const struct prefix prefix = allowedips_prefix(n);
+
+		if (!model_add_allowed(to, &prefix, false))
+			return false;
+	}
+	return true;
+}
+
+static int copy_device(struct device *d, struct model *m)
+{
+	const struct key_private *key = core_private_key(d->core);
+
+	memcpy(m->name, d->tun.name, sizeof(m->name));
+	if (key) {
+		m->private_key = *key;
+		m->has_private_key = true;
+	}
+	m->listen_port = d->port;
+	m->has_listen_port = true;
+	m->fwmark = d->mark;
+	m->has_fwmark = true;
+	for (struct peer *p = NULL; (p = core_next_peer(d->core, p));)
+		if (!copy_peer(m, p))
+			return -ENOMEM;
+	return 0;
+}
+
+int device_get(void *ctx, struct model *ret)
+{
+	struct device *d = ctx;
+	int err;
+
+	pthread_mutex_lock(&d->lock);
+	err = copy_device(d, ret);
+	pthread_mutex_unlock(&d->lock);
+	return err;
+}
+
+/* What has to be ready before the change, so that the change itself can't fail. */
+struct preparation {
+	struct udp sockets;
+	bool has_sockets;
+	bool has_marked; /* the sockets in use carry the new mark already */
+	uint32_t mark;
+	struct key_private key;
+	uint64_t floor;
+	bool wakes;
+};
+
+static struct udp used_sockets(struct device *d)
+{
+	return (struct udp){ .fd4 = atomic_load(&d->fd4),
+			     .fd6 = atomic_load(&d->fd6),
+			     .port = d->port };
+}
+
+static int prepare_sockets(struct device *d, const struct model *patch, struct diag *why,
+			   struct preparation *p)
+{
+	const struct udp used = used_sockets(d);
+	int err = 0;
+
+	p->mark = patch->has_fwmark ? patch->fwmark : d->mark;
+	if (patch->has_listen_port && (!d->port || patch->listen_port != d->port)) {
+		err = device_bind(d, patch->listen_port, p->mark, why, &p->sockets);
+		p->has_sockets = !err;
+	} else if (d->port && p->mark != d->mark) {
+		err = udp_set_mark(&used, p->mark);
+		p->has_marked = !err;
+		if (err)
+			diag_set(why, DIAG_ERROR, "engine-fwmark", 0, "cannot set fwmark 0x%x: %s",
+				 p->mark, strerror(-err));
+	}
+	return err;
+}
+
+static void undo(struct device *d, struct preparation *p)
+{
+	const struct udp used = used_sockets(d);
+
+	if (p->has_sockets)
+		udp_close(&p->sockets);
+	if (p->has_marked && udp_set_mark(&used, d->mark))
+		log_line(LOG_ERROR, "cannot take back the fwmark");
+}
+
+/* The floor of a key that comes: read before the lock is taken, it is a file. */
+static void prepare_key(struct device *d, const struct model *patch, struct preparation *p)
+{
+	struct key_public public;
+
+	if (!patch->has_private_key)
+		return;
+	p->key = patch->private_key;
+	if (crypto_is_zero(p->key.bytes, KEY_LEN))
+		return;
+	crypto_clamp(&p->key);
+	if (crypto_public(&p->key, &public))
+		p->floor = floor_file_read(d->state_dir, &public);
+}
+
+static bool reserve(struct device *d, const struct model *patch)
+{
+	size_t peers = 0, prefixes = 0;
+
+	for (size_t i = 0; i < patch->peer_count; ++i) {
+		const struct model_peer *p = &patch->peers[i];
+
+		if (p->remove)
+			continue;
+		prefixes += p->allowed_count;
+		peers += patch->replace_peers || !core_find_peer(d->core, &p->public_key);
+	}
+	return core_reserve(d->core, peers, prefixes);
+}
+
+static void apply_allowed(struct device *d, struct peer *p, const struct model_peer *patch)
+{
+	if (patch->replace_allowed)
+		core_disallow_all(d->core, p);
+	for (size_t i = 0; i < patch->allowed_count; ++i) {
+		const struct model_allowed *a = &patch->allowed[i];
+
+		if (a->remove)
+			core_disallow(d->core, p, &a->prefix);
+		else
+			core_allow(d->core, p, &a->prefix);
+	}
+}
+
+static void apply_peer(struct device *d, struct moment now, const struct model_peer *patch)
+{
+	struct peer *p = core_find_peer(d->core, &patch->public_key);
+
+	if (patch->remove) {
+		if (p)
+			core_remove_peer(d->core, now, p);
+		return;
+	}
+	if (!p && !patch->update_only)
+		p = core_add_peer(d->core, &patch->public_key);
+	if (!p)
+		return;
+	if (patch->has_preshared_key)
+		core_set_psk(p, &patch->preshared_key);
+	if (patch->has_endpoint)
+		core_set_endpoint(p, &patch->endpoint);
+	apply_allowed(d, p, patch);
+	if (patch->has_keepalive)
+		core_set_keepalive(d->core, now, p, patch->keepalive);
+	core_peer_changed(d->core, now, p);
+}
+
+static void remove_all_peers(struct device *d, struct moment now)
+{
+	struct peer *p;
+
+	while ((p = core_next_peer(d->core, NULL)))
+		core_remove_peer(d->core, now, p);
+}
+
+static int check_size(struct device *d, const struct model *patch, struct diag *why)
+{
+	const size_t had = patch->replace_peers ? 0 : core_peer_count(d->core);
+
+	if (patch->peer_count <= PEERS_MAX - had)
+		return 0;
+	diag_set(why, DIAG_ERROR, "engine-peers", 0, "more than %d peers on one device", PEERS_MAX);
+	return -ENOMEM;
+}
+
+/* Under the lock. Only what is not yet visible may fail, and it comes first. */
+static int commit(struct device *d, const struct model *patch, struct diag *why,
+		  struct preparation *prepared)
+{
+	const struct moment now = device_now();
+	int err = check_size(d, patch, why);
+
+	if (err)
+		return err;
+	if (!reserve(d, patch)) {
+		diag_set(why, DIAG_ERROR, "engine-memory", 0, "no memory for this configuration");
+		return -ENOMEM;
+	}
+	if (patch->has_private_key &&
+	    !core_set_private_key(d->core, now, &prepared->key, prepared->floor)) {
+		core_release(d->core);
+		diag_set(why, DIAG_ERROR, "engine-key", 0, "the private key cannot be used");
+		return -EIO;
+	}
+	if (patch->has_private_key)
+		d->floor_kept = core_stamp_floor(d->core);
+	if (prepared->has_sockets)
+		device_use_sockets(d, &prepared->sockets, prepared->mark);
+	else if (d->mark != prepared->mark)
+		core_forget_sources(d->core);
+	d->mark = prepared->mark;
+	if (patch->replace_peers)
+		remove_all_peers(d, now);
+	for (size_t i = 0; i < patch->peer_count; ++i)
+		apply_peer(d, now, &patch->peers[i]);
+	core_release(d->core);
+	prepared->wakes = device_needs_brain(d);
+	return 0;
+}
+
+int device_set(void *ctx, const struct model *patch, struct diag *why)
+{
+	struct device *d = ctx;
+	struct preparation prepared = { 0 };
+	int err;
+
+	prepare_key(d, patch, &prepared);
+	err = prepare_sockets(d, patch, why, &prepared);
+	if (!err) {
+		pthread_mutex_lock(&d->lock);
+		err = commit(d, patch, why, &prepared);
+		pthread_mutex_unlock(&d->lock);
+		if (err)
+			undo(d, &prepared);
+	}
+	crypto_wipe(&prepared.key, sizeof(prepared.key));
+	if (prepared.wakes)
+		device_wake_brain(d);
+	return err;
+}
+
+static size_t count_rejects(const struct reject_set *set)
+{
+	size_t n = 0;
+
+	for (int i = 0; set && i < REJECT_REASONS; ++i)
+		n += set->by_reason[i].count > 0;
+	return n;
+}
+
+static bool copy_rejects(const struct reject_set *set, struct reject **ret, size_t *ret_count)
+{
+	size_t at = 0;
+
+	if (!diagnosis_take_rejects(ret, ret_count, count_rejects(set)))
+		return false;
+	for (int i = 0; set && i < REJECT_REASONS; ++i) {
+		const struct reject_counter *c = &set->by_reason[i];
+
+		if (c->count)
+			(*ret)[at++] = (struct reject){
+				.reason = reject_name((enum reject_reason)i),
+				.count = c->count,
+				.last_real = c->last_real,
+				.from = c->from,
+			};
+	}
+	return true;
+}
+
+static bool copy_peer_rejects(struct device *d, struct diagnosis *ret)
+{
+	struct peer *p = NULL;
+	size_t at = 0;
+
+	while ((p = core_next_peer(d->core, p))) {
+		struct peer_view view;
+		struct peer_rejects *row;
+
+		core_view_peer(p, &view);
+		crypto_wipe(&view.psk, sizeof(view.psk));
+		if (!view.rejects)
+			continue;
+		row = &ret->peers[at++];
+		row->public_key = view.public_key;
+		if (!copy_rejects(view.rejects, &row->rejects, &row->reject_count))
+			return false;
+	}
+	return true;
+}
+
+static void copy_knocks(const struct rejects *from, struct diagnosis *ret)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < REJECT_KNOCKS; ++i) {
+		const struct reject_knock *k = &from->knocks[i];
+
+		if (k->seen.count)
+			ret->knocks[at++] = (struct knock){
+				.public_key = k->key,
+				.count = k->seen.count,
+				.last_real = k->seen.last_real,
+				.from = k->seen.from,
+			};
+	}
+}
+
+static size_t count_knocks(const struct rejects *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < REJECT_KNOCKS; ++i)
+		n += r->knocks[i].seen.count > 0;
+	return n;
+}
+
+static void copy_counts(struct device *d, struct diagnosis *ret)
+{
+	static const char *const names[COUNT_LAST] = {
+		[COUNT_TUN_READS] = "tun-reads",
+		[COUNT_TUN_READ_PACKETS] = "tun-read-packets",
+		[COUNT_TUN_WRITES] = "tun-writes",
+		[COUNT_TUN_WRITE_PACKETS] = "tun-write-packets",
+		[COUNT_UDP_SENDS] = "udp-sends",
+		[COUNT_UDP_SEND_PACKETS] = "udp-send-packets",
+		[COUNT_UDP_RECEIVES] = "udp-receives",
+		[COUNT_UDP_RECEIVE_PACKETS] = "udp-receive-packets",
+		[COUNT_UDP_RESENT_WITHOUT_SOURCE] = "udp-resent-without-source",
+		[COUNT_HANDSHAKES_HANDLED] = "handshakes-handled",
+	};
+
+	for (int i = 0; i < COUNT_LAST; ++i)
+		ret->counts[i] = (struct named_count){ names[i], atomic_load(&d->counts[i]) };
+}
+
+static int diagnose(struct device *d, struct diagnosis *ret)
+{
+	const struct rejects *r = core_rejects(d->core);
+	struct icmp_report icmp[EVIDENCE_ROWS];
+	const size_t n = evidence_read(&d->evidence, icmp);
+
+	if (!copy_rejects(&r->device, &ret->rejects, &ret->reject_count) ||
+	    !diagnosis_take(ret, r->peer_sets, count_knocks(r), n, COUNT_LAST))
+		return -ENOMEM;
+	for (size_t i = 0; i < n; ++i)
+		ret->icmp[i] = icmp[i];
+	copy_knocks(r, ret);
+	copy_counts(d, ret);
+	return copy_peer_rejects(d, ret) ? 0 : -ENOMEM;
+}
+
+int device_diagnose(void *ctx, struct diagnosis *ret)
+{
+	struct device *d = ctx;
+	int err;
+
+	pthread_mutex_lock(&d->lock);
+	err = diagnose(d, ret);
+	pthread_mutex_unlock(&d->lock);
+	return err;
+}

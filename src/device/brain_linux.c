@@ -1,0 +1,370 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "device/device_private.h"
+#include "device/floor_file.h"
+
+/*
+ * The brain: one loop over the handshake ring, the timer, the link and a guest. It sleeps until one
+ * of them has something; there is one deadline and no tick.
+ */
+enum {
+	TURN = 64,
+	MESSAGE_ROOM = sizeof(struct message_data) + MESSAGE_MAX + MESSAGE_PADDING + MESSAGE_TAG
+};
+
+struct brain {
+	struct device *d;
+	const struct device_guest *guest;
+	int poll;
+	int timer;
+	int signals;
+	bool is_ending;
+	enum device_end end;
+	uint8_t message[MESSAGE_ROOM]; /* for staged packets */
+};
+
+static void end(struct brain *b, enum device_end why)
+{
+	if (!b->is_ending)
+		b->end = why;
+	b->is_ending = true;
+}
+
+/* The floor must be on disk before a stamp above the old one leaves, or a restart could send a
+ * lower one. */
+static void keep_floor(struct device *d)
+{
+	const struct key_private *key;
+	struct key_private copy;
+	struct key_public public;
+	uint64_t floor;
+	int err;
+
+	pthread_mutex_lock(&d->lock);
+	floor = core_stamp_floor(d->core);
+	key = core_private_key(d->core);
+	if (!key || floor == d->floor_kept) {
+		pthread_mutex_unlock(&d->lock);
+		return;
+	}
+	copy = *key;
+	pthread_mutex_unlock(&d->lock);
+	if (crypto_public(&copy, &public)) {
+		err = floor_file_write(d->state_dir, &public, floor);
+		if (err)
+			log_line(LOG_WARN,
+				 "cannot keep the handshake time stamp in %s: %s; after a restart "
+				 "with a clock that "
+				 "went back, peers may refuse us",
+				 d->state_dir, strerror(-err));
+		d->floor_kept = floor; /* also after a failure: the next one is tried in 30 s */
+	}
+	crypto_wipe(&copy, sizeof(copy));
+}
+
+static void send_datagram(struct device *d, const struct handshake_datagram *datagram)
+{
+	enum udp_sent sent;
+
+	keep_floor(d);
+	sent = device_send(d, datagram->bytes, datagram->len, &datagram->to, &datagram->from,
+			   datagram->tos);
+	pthread_mutex_lock(&d->lock);
+	handshake_sent(d->core, device_now(), datagram, sent != UDP_FAILED,
+		       sent == UDP_SENT_WITHOUT_SOURCE);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void finish_step(struct device *d, enum handshake_step step, struct handshake_job *job,
+			struct handshake_datagram *datagram)
+{
+	while (step == HANDSHAKE_WORK) {
+		handshake_compute(job);
+		pthread_mutex_lock(&d->lock);
+		step = handshake_commit(d->core, device_now(), job, datagram);
+		pthread_mutex_unlock(&d->lock);
+	}
+	if (step == HANDSHAKE_SEND)
+		send_datagram(d, datagram);
+}
+
+static bool handle_message(struct device *d)
+{
+	struct handshake_datagram datagram;
+	struct handshake_job job;
+	struct ring_entry entry;
+	enum handshake_step step;
+	size_t backlog;
+
+	if (!ring_take(&d->ring, &entry, &backlog))
+		return false;
+	device_count(d, COUNT_HANDSHAKES_HANDLED, 1);
+	pthread_mutex_lock(&d->lock);
+	step = handshake_receive(d->core, device_now(), entry.bytes, entry.len, &entry.from,
+				 &entry.to, backlog, &job, &datagram);
+	pthread_mutex_unlock(&d->lock);
+	finish_step(d, step, &job, &datagram);
+	return true;
+}
+
+static bool handle_output(struct brain *b)
+{
+	struct device *d = b->d;
+	struct output output = { .packet = b->message + sizeof(struct message_data) };
+	struct handshake_datagram datagram;
+	enum output_kind kind;
+
+	pthread_mutex_lock(&d->lock);
+	kind = core_pull(d->core, device_now(), &output);
+	pthread_mutex_unlock(&d->lock);
+	switch (kind) {
+	case OUTPUT_NONE:
+		return false;
+	case OUTPUT_JOB:
+		finish_step(d, HANDSHAKE_WORK, &output.job, &datagram);
+		break;
+	case OUTPUT_PACKET:
+		device_seal_and_send(d, &output.sending, b->message, output.len);
+		break;
+	}
+	return true;
+}
+
+/* A bounded turn of protocol work. True: there is more. */
+static bool work(struct brain *b)
+{
+	struct device *d = b->d;
+	bool more = false;
+
+	pthread_mutex_lock(&d->lock);
+	core_tick(d->core, device_now());
+	pthread_mutex_unlock(&d->lock);
+	for (int i = 0; i < TURN; ++i) {
+		const bool message = handle_message(d);
+		const bool output = handle_output(b);
+
+		more = message || output;
+		if (!more)
+			break;
+	}
+	return more;
+}
+
+static void arm_timer(struct brain *b, uint64_t deadline)
+{
+	struct itimerspec at = { 0 };
+
+	if (deadline != TIME_NEVER) {
+		at.it_value.tv_sec = (time_t)(deadline / NS_PER_S);
+		at.it_value.tv_nsec = (long)(deadline % NS_PER_S);
+	}
+	if (timerfd_settime(b->timer, TFD_TIMER_ABSTIME, &at, NULL))
+		log_line(LOG_ERROR, "cannot set the timer: %s", strerror(errno));
+}
+
+/* How long may the loop sleep? Also settles what a worker compares with to decide whether to wake
+ * us. */
+static int prepare_sleep(struct brain *b, bool more)
+{
+	struct device *d = b->d;
+	uint64_t deadline;
+	bool changed;
+
+	if (more)
+		return 0;
+	pthread_mutex_lock(&d->lock);
+	more = core_has_output(d->core);
+	deadline = core_deadline(d->core);
+	changed = deadline != d->armed;
+	d->armed = deadline;
+	pthread_mutex_unlock(&d->lock);
+	if (changed)
+		arm_timer(b, deadline);
+	return more ? 0 : -1;
+}
+
+static void bind_first(struct device *d)
+{
+	struct diag why = { 0 };
+	struct udp u;
+
+	if (d->port)
+		return;
+	if (device_bind(d, 0, d->mark, &why, &u)) {
+		log_line(LOG_ERROR, "%s", why.text);
+		return;
+	}
+	pthread_mutex_lock(&d->lock);
+	device_use_sockets(d, &u, d->mark);
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void follow_link(struct brain *b)
+{
+	struct device *d = b->d;
+	const struct link_state *s = &d->link.state;
+
+	if (s->is_gone) {
+		end(b, DEVICE_TUN_GONE);
+		return;
+	}
+	atomic_store(&d->mtu, s->mtu);
+	if (s->is_up)
+		bind_first(d);
+	pthread_mutex_lock(&d->lock);
+	if (s->is_up)
+		core_up(d->core, device_now());
+	else
+		core_down(d->core, device_now());
+	pthread_mutex_unlock(&d->lock);
+}
+
+static void handle_wake(struct brain *b)
+{
+	uint64_t n;
+
+	(void)!read(b->d->wake, &n, sizeof(n)); /* what matters is that it is empty */
+	atomic_store(&b->d->wake_is_set, false);
+	if (atomic_load(&b->d->tun_is_gone))
+		end(b, DEVICE_TUN_GONE);
+}
+
+static void handle_timer(struct brain *b)
+{
+	uint64_t n;
+
+	(void)!read(b->timer, &n, sizeof(n));
+	pthread_mutex_lock(&b->d->lock);
+	b->d->armed = TIME_NEVER; /* fired: whatever comes next is armed anew */
+	pthread_mutex_unlock(&b->d->lock);
+	/* Where the link lives in another namespace no event tells of its MTU: look when there is
+	 * traffic anyway. */
+	if (b->d->link.state.is_moved && link_refresh(&b->d->link))
+		follow_link(b);
+}
+
+static void handle_signal(struct brain *b)
+{
+	struct signalfd_siginfo info;
+
+	if (read(b->signals, &info, sizeof(info)) == sizeof(info))
+		end(b, DEVICE_SIGNALLED);
+}
+
+static void handle(struct brain *b, int fd)
+{
+	if (fd == b->d->wake)
+		handle_wake(b);
+	else if (fd == b->timer)
+		handle_timer(b);
+	else if (fd == b->signals)
+		handle_signal(b);
+	else if (fd == b->d->link.fd) {
+		if (link_handle(&b->d->link))
+			follow_link(b);
+	} else {
+		b->guest->handle(b->guest->ctx);
+		if (b->guest->is_over(b->guest->ctx))
+			end(b, DEVICE_GUEST_OVER);
+	}
+}
+
+static void loop(struct brain *b)
+{
+	struct epoll_event events[8];
+
+	while (!b->is_ending) {
+		const bool more = work(b);
+		const int n = epoll_wait(b->poll, events, ELEMENTS(events), prepare_sleep(b, more));
+
+		if (n < 0 && errno != EINTR) {
+			log_line(LOG_ERROR, "cannot wait: %s", strerror(errno));
+			end(b, DEVICE_FAILED);
+		}
+		for (int i = 0; i < n && !b->is_ending; ++i)
+			handle(b, events[i].data.fd);
+	}
+}
+
+static int watch(struct brain *b, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(b->poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int open_brain(struct brain *b)
+{
+	b->poll = epoll_create1(EPOLL_CLOEXEC);
+	b->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	b->signals = open_signals();
+	if (b->poll < 0 || b->timer < 0 || b->signals < 0)
+		return -errno;
+	if (watch(b, b->d->wake) || watch(b, b->timer) || watch(b, b->signals) ||
+	    watch(b, b->d->link.fd) || watch(b, b->guest->fd))
+		return -errno;
+	return 0;
+}
+
+static void close_brain(struct brain *b)
+{
+	if (b->poll >= 0)
+		close(b->poll);
+	if (b->timer >= 0)
+		close(b->timer);
+	if (b->signals >= 0)
+		close(b->signals);
+	crypto_wipe(b->message, sizeof(b->message));
+}
+
+enum device_end device_run(struct device *d, const struct device_guest *guest)
+{
+	struct brain *b = calloc(1, sizeof(*b));
+	enum device_end why;
+	int err;
+
+	if (!b)
+		return DEVICE_FAILED;
+	*b = (struct brain){ .d = d, .guest = guest, .end = DEVICE_FAILED };
+	err = open_brain(b);
+	if (!err)
+		err = worker_start(d);
+	if (err) {
+		log_line(LOG_ERROR, "cannot start: %s", strerror(-err));
+	} else {
+		follow_link(b);
+		loop(b);
+		worker_stop(d);
+		pthread_mutex_lock(&d->lock);
+		core_down(d->core, device_now());
+		pthread_mutex_unlock(&d->lock);
+	}
+	close_brain(b);
+	why = b->end;
+	free(b);
+	return why;
+}

@@ -1,0 +1,249 @@
+#include "device/device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "device/device_private.h"
+
+enum { RATELIMIT_SETS = 8192, STAGED_BUDGET = 16 << 20 };
+
+struct moment device_now(void)
+{
+	struct timespec boot, real;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	clock_gettime(CLOCK_REALTIME, &real);
+	return (struct moment){
+		.boot = (uint64_t)boot.tv_sec * NS_PER_S + (uint64_t)boot.tv_nsec + 1,
+		.real = (uint64_t)real.tv_sec * NS_PER_S + (uint64_t)real.tv_nsec,
+	};
+}
+
+static void *take(void *ctx, size_t len)
+{
+	(void)ctx;
+	return calloc(1, len);
+}
+
+static void give(void *ctx, void *p, size_t len)
+{
+	(void)ctx;
+	(void)len;
+	free(p);
+}
+
+static bool fill(void *ctx, void *ret, size_t len)
+{
+	(void)ctx;
+	return crypto_random(ret, len);
+}
+
+static void log_handshake(void *ctx, const struct key_private *local,
+			  const struct key_public *remote, const struct key_private *ephemeral,
+			  const struct key_shared *psk)
+{
+	const struct device *d = ctx;
+
+	keylog_handshake(&d->keylog, local, remote, ephemeral, psk);
+}
+
+static struct core *new_core(struct device *d)
+{
+	const struct core_config config = {
+		.memory = { .take = take, .give = give },
+		.entropy = { .fill = fill },
+		.ratelimit_sets = RATELIMIT_SETS,
+		.staged_budget = STAGED_BUDGET,
+		.key_log = d->keylog.fd >= 0 ? log_handshake : NULL,
+		.key_log_ctx = d,
+	};
+
+	return core_new(&config);
+}
+
+static int open_parts(struct device *d, struct diag *why)
+{
+	int err = ring_init(&d->ring);
+
+	if (err)
+		return err;
+	d->core = new_core(d);
+	if (!d->core) {
+		diag_set(why, DIAG_ERROR, "engine-start", 0,
+			 "no memory or no random bytes for the engine's tables");
+		return -ENOMEM;
+	}
+	for (int i = 0; i < 2; ++i) {
+		d->worker_poll[i] = epoll_create1(EPOLL_CLOEXEC);
+		if (d->worker_poll[i] < 0)
+			return -errno;
+	}
+	d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (d->wake < 0 || d->stop < 0)
+		return -errno;
+	return link_open(&d->tun, &d->link);
+}
+
+int device_new(const struct device_config *config, struct diag *why, struct device **ret)
+{
+	struct device *d = calloc(1, sizeof(*d));
+	int err;
+
+	if (!d)
+		return -ENOMEM;
+	d->tun = config->tun;
+	d->keylog = config->keylog;
+	d->state_dir = config->state_dir;
+	d->link.fd = -1;
+	d->wake = d->stop = d->worker_poll[0] = d->worker_poll[1] = -1;
+	atomic_init(&d->fd4, -1);
+	atomic_init(&d->fd6, -1);
+	atomic_init(&d->mtu, TUN_MTU_DEFAULT);
+	d->armed = TIME_NEVER;
+	pthread_mutex_init(&d->lock, NULL);
+	evidence_init(&d->evidence);
+	err = open_parts(d, why);
+	if (err) {
+		diag_set(why, DIAG_ERROR, "engine-start", 0, "cannot start the engine: %s",
+			 strerror(-err));
+		device_free(d);
+		return err;
+	}
+	*ret = d;
+	return 0;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+struct device *device_free(struct device *d)
+{
+	if (!d)
+		return NULL;
+	core_free(d->core);
+	close_fd(atomic_load(&d->fd4));
+	close_fd(atomic_load(&d->fd6));
+	close_fd(d->worker_poll[0]);
+	close_fd(d->worker_poll[1]);
+	close_fd(d->wake);
+	close_fd(d->stop);
+	if (d->link.fd >= 0)
+		link_close(&d->link);
+	keylog_close(&d->keylog);
+	tun_close(&d->tun);
+	ring_done(&d->ring);
+	evidence_done(&d->evidence);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
+	return NULL;
+}
+
+bool device_needs_brain(const struct device *d)
+{
+	return core_has_output(d->core) || core_deadline(d->core) < d->armed;
+}
+
+void device_wake_brain(struct device *d)
+{
+	const uint64_t one = 1;
+
+	if (atomic_exchange(&d->wake_is_set, true))
+		return;
+	if (write(d->wake, &one, sizeof(one)) < 0)
+		log_line(LOG_ERROR, "cannot wake the brain: %s", strerror(errno));
+}
+
+static void note_error(void *ctx, const struct udp_error *error)
+{
+	struct device *d = ctx;
+
+	evidence_add(&d->evidence, error, device_now().real);
+}
+
+enum udp_sent device_send(struct device *d, const uint8_t *bytes, size_t len,
+			  const struct endpoint *to, const struct source *from, uint8_t tos)
+{
+	const struct udp_listener listener = { .error = note_error, .ctx = d };
+	const struct udp u = { .fd4 = atomic_load(&d->fd4), .fd6 = atomic_load(&d->fd6) };
+	int error = 0;
+	const enum udp_sent sent = udp_send(&u, bytes, len, to, from, tos, &listener, &error);
+
+	device_count(d, COUNT_UDP_SENDS, 1);
+	device_count(d, COUNT_UDP_SEND_PACKETS, sent != UDP_FAILED);
+	device_count(d, COUNT_UDP_RESENT_WITHOUT_SOURCE, sent == UDP_SENT_WITHOUT_SOURCE);
+	if (sent == UDP_FAILED && error) /* also what the host itself refused is evidence */
+		evidence_add(&d->evidence, &(struct udp_error){ .to = *to, .error = error },
+			     device_now().real);
+	return sent;
+}
+
+void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len)
+{
+	struct session_packet packet = { .message = message, .len = len, .counter = s->counter };
+	enum udp_sent sent = UDP_FAILED;
+	bool sealed, wake;
+
+	packet.padded = inner_padded(len, atomic_load_explicit(&d->mtu, memory_order_relaxed));
+	sealed = session_seal(&s->key, s->receiver, &packet, 1);
+	crypto_wipe(&s->key, sizeof(s->key));
+	if (sealed)
+		sent = device_send(d, message, packet.padded + MESSAGE_OVERHEAD, &s->to, &s->from,
+				   s->tos);
+	pthread_mutex_lock(&d->lock);
+	transport_sent(d->core, device_now(), s,
+		       sent == UDP_FAILED ? 0 : packet.padded + MESSAGE_OVERHEAD,
+		       sent != UDP_FAILED, sent == UDP_SENT_WITHOUT_SOURCE);
+	wake = device_needs_brain(d);
+	pthread_mutex_unlock(&d->lock);
+	if (wake)
+		device_wake_brain(d);
+}
+
+int device_bind(struct device *d, uint16_t port, uint32_t mark, struct diag *why, struct udp *ret)
+{
+	(void)d;
+	return udp_bind(port, mark, why, ret);
+}
+
+/* The number stays, the socket behind it changes: a thread that is just sending is never left with
+ * a closed number. */
+static void exchange(struct device *d, _Atomic int *place, int fd)
+{
+	const int old = atomic_load(place);
+	int spare = -1;
+
+	if (old < 0) {
+		atomic_store(place, fd);
+	} else {
+		if (fd < 0)
+			fd = spare = eventfd(
+				0, EFD_CLOEXEC | EFD_NONBLOCK); /* refuses to send: ENOTSOCK */
+		if (dup3(fd, old, O_CLOEXEC) < 0)
+			log_line(LOG_ERROR, "cannot exchange a socket: %s", strerror(errno));
+		close_fd(fd);
+		fd = spare < 0 ? old : -1;
+	}
+	if (fd >= 0 && worker_watch(d, fd))
+		log_line(LOG_ERROR, "cannot watch a socket: %s", strerror(errno));
+}
+
+void device_use_sockets(struct device *d, struct udp *u, uint32_t mark)
+{
+	exchange(d, &d->fd4, u->fd4);
+	exchange(d, &d->fd6, u->fd6);
+	d->port = u->port;
+	d->mark = mark;
+	core_forget_sources(d->core);
+}

@@ -1,0 +1,62 @@
+#ifndef DEVICE_DEVICE_H
+#define DEVICE_DEVICE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "device/keylog.h"
+#include "device/tun.h"
+#include "model/diag.h"
+#include "model/diagnosis.h"
+#include "model/model.h"
+
+/*
+ * The engine on this host: a core (wg/core.h) between a TUN and UDP sockets. Threads: the brain,
+ * which is the caller of device_run, owns timers, handshakes and configuration; two workers carry
+ * packets, one each way, and do their own cryptography. One lock protects the core; nobody holds it
+ * over a Diffie-Hellman, a payload or a system call.
+ */
+struct device;
+
+struct device_config {
+	struct tun tun;        /* taken over */
+	struct keylog keylog;  /* taken over; fd -1: none */
+	const char *state_dir; /* where stamp floors are kept; borrowed for the device's life */
+};
+
+/* Does not start threads: a caller may still fork. */
+MUST_CHECK int device_new(const struct device_config *config, struct diag *why,
+			  struct device **ret);
+struct device *
+device_free(struct device *d); /* closes all, the TUN too; wipes keys. NULL is fine */
+
+/* The three calls of a control backend; ctx is the device. Brain's thread only, or before
+ * device_run. */
+int device_get(void *ctx, struct model *ret);
+/*
+ * All of the patch or nothing: a changed port is bound and marked on new sockets first, memory is
+ * reserved first. The errno of a port or mark that cannot be had is the host's own.
+ */
+int device_set(void *ctx, const struct model *patch, struct diag *why);
+int device_diagnose(void *ctx, struct diagnosis *ret);
+
+/* Somebody else's descriptor in the brain's loop: the UAPI server. */
+struct device_guest {
+	int fd; /* readable: call handle */
+	void (*handle)(void *ctx);
+	bool (*is_over)(void *ctx); /* asked after each handle: is it time to end? */
+	void *ctx;
+};
+
+enum device_end {
+	DEVICE_SIGNALLED, /* SIGTERM or SIGINT */
+	DEVICE_TUN_GONE,
+	DEVICE_GUEST_OVER,
+	DEVICE_FAILED, /* the host refused something that we can't live without; logged */
+};
+
+/* Carry traffic until something ends it. Blocks SIGTERM and SIGINT in all threads and takes them
+ * itself. */
+enum device_end device_run(struct device *d, const struct device_guest *guest);
+
+#endif

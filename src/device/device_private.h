@@ -1,0 +1,91 @@
+#ifndef DEVICE_DEVICE_PRIVATE_H
+#define DEVICE_DEVICE_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "device/device.h"
+#include "device/evidence.h"
+#include "device/link.h"
+#include "device/ring.h"
+#include "device/udp.h"
+#include "wg/core.h"
+
+/* What device.c, apply.c, brain_linux.c and worker_linux.c share. */
+enum device_count {
+	COUNT_TUN_READS,
+	COUNT_TUN_READ_PACKETS,
+	COUNT_TUN_WRITES,
+	COUNT_TUN_WRITE_PACKETS,
+	COUNT_UDP_SENDS,
+	COUNT_UDP_SEND_PACKETS,
+	COUNT_UDP_RECEIVES,
+	COUNT_UDP_RECEIVE_PACKETS,
+	COUNT_UDP_RESENT_WITHOUT_SOURCE,
+	COUNT_HANDSHAKES_HANDLED,
+	COUNT_LAST,
+};
+
+struct device {
+	pthread_mutex_t lock; /* of core, port, mark, armed */
+	struct core *core;
+	struct tun tun;
+	struct link link;
+	struct keylog keylog;
+	const char *state_dir;
+
+	/* Numbers stay the same when the port changes: the sockets behind them are exchanged
+	 * (dup3). -1: none yet. */
+	_Atomic int fd4;
+	_Atomic int fd6;
+	uint16_t port;
+	uint32_t mark;
+	_Atomic unsigned int mtu;
+
+	struct ring ring;
+	struct evidence evidence;
+	_Atomic uint64_t counts[COUNT_LAST];
+
+	int worker_poll[2]; /* epoll descriptors: TUN, UDP */
+	pthread_t workers[2];
+	int wake; /* eventfd: the brain has something to do */
+	_Atomic bool wake_is_set;
+	int stop; /* eventfd, never read: workers end */
+	_Atomic bool tun_is_gone;
+	uint64_t armed;      /* boot time at which the brain wakes by itself */
+	uint64_t floor_kept; /* the stamp floor that is on disk */
+};
+
+struct moment device_now(void);
+
+static inline void device_count(struct device *d, enum device_count which, uint64_t n)
+{
+	atomic_fetch_add_explicit(&d->counts[which], n, memory_order_relaxed);
+}
+
+/* The brain is needed: there is output, or a deadline before the one it sleeps to. Call under the
+ * lock. */
+bool device_needs_brain(const struct device *d);
+void device_wake_brain(struct device *d);
+
+/* Send, count, and tell what became of it. Any thread; not under the lock. */
+enum udp_sent device_send(struct device *d, const uint8_t *bytes, size_t len,
+			  const struct endpoint *to, const struct source *from, uint8_t tos);
+/* Seal one packet that stands at message + 16, send it, tell the core. Wipes s->key. Not under the
+ * lock. */
+void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len);
+
+/* Bind the port anew and exchange the sockets. 0 or -errno, then nothing has changed. Brain only.
+ */
+MUST_CHECK int device_bind(struct device *d, uint16_t port, uint32_t mark, struct diag *why,
+			   struct udp *ret);
+void device_use_sockets(struct device *d, struct udp *u,
+			uint32_t mark); /* takes them; can't fail */
+
+MUST_CHECK int worker_start(struct device *d); /* both */
+void worker_stop(struct device *d);
+int worker_watch(struct device *d, int fd); /* the UDP worker reads this socket too */
+
+#endif

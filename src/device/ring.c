@@ -1,0 +1,58 @@
+#include "device/ring.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int ring_init(struct ring *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->entries = calloc(HANDSHAKE_QUEUE, sizeof(*r->entries));
+	if (!r->entries)
+		return -ENOMEM;
+	pthread_mutex_init(&r->lock, NULL);
+	return 0;
+}
+
+void ring_done(struct ring *r)
+{
+	if (!r->entries)
+		return;
+	free(r->entries);
+	pthread_mutex_destroy(&r->lock);
+	r->entries = NULL;
+}
+
+bool ring_push(struct ring *r, const uint8_t *bytes, size_t len, const struct endpoint *from,
+	       const struct source *to)
+{
+	bool fits;
+
+	pthread_mutex_lock(&r->lock);
+	fits = r->used < HANDSHAKE_QUEUE;
+	if (fits) {
+		struct ring_entry *e = &r->entries[(r->first + r->used++) % HANDSHAKE_QUEUE];
+
+		memcpy(e->bytes, bytes, len);
+		e->len = len;
+		e->from = *from;
+		e->to = *to;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return fits;
+}
+
+bool ring_take(struct ring *r, struct ring_entry *ret, size_t *ret_backlog)
+{
+	bool any;
+
+	pthread_mutex_lock(&r->lock);
+	any = r->used > 0;
+	if (any) {
+		*ret = r->entries[r->first];
+		r->first = (r->first + 1) % HANDSHAKE_QUEUE;
+		*ret_backlog = --r->used;
+	}
+	pthread_mutex_unlock(&r->lock);
+	return any;
+}
