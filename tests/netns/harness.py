@@ -121,8 +121,7 @@ def make_world():
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
     os.environ["LC_ALL"] = "C"
     os.environ["WG_HIDE_KEYS"] = "never"
-    os.environ["WG_PROCESS_FOREGROUND"] = "0"
-    for name in ("LOG_LEVEL", "NOTIFY_SOCKET", "WG_TUN_FD", "WG_UAPI_FD"):
+    for name in ("LOG_LEVEL", "WG_PROCESS_FOREGROUND", "WG_TUN_NAME_FILE", "NOTIFY_SOCKET", "WG_TUN_FD", "WG_UAPI_FD"):
         os.environ.pop(name, None)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
@@ -278,8 +277,12 @@ class Namespace:
     def ip(self, text):
         return self.run("ip", *text.split())
 
-    def nft(self, text):
-        return self.run("nft", "-f", "-", stdin=text)
+    def filter(self, hook, *rules):
+        """Replace all packet filter rules by one chain."""
+        self.run("nft", "flush", "ruleset")
+        if rules:
+            lines = ["table inet t {", "chain c {", f"type filter hook {hook} priority 0", *rules, "}", "}"]
+            self.run("nft", "-f", "-", stdin="\n".join(lines) + "\n")
 
     def sysctl(self, name, value):
         with self:
