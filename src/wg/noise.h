@@ -8,6 +8,7 @@
 #include "base/key.h"
 #include "wg/message.h"
 #include "wg/stamp.h"
+#include "wg/symmetric.h"
 
 /*
  * The handshake Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as WireGuard uses it (paper 5.4.1 to 5.4.5;
@@ -21,18 +22,13 @@ struct noise_local { /* our identity */
 	struct key_public public;
 };
 
-struct noise_symmetric {
-	uint8_t chain[32]; /* C of the paper */
-	uint8_t hash[32];  /* H */
-};
-
 struct noise_pending { /* what an initiator keeps until the response comes */
-	struct noise_symmetric state;
+	struct symmetric state;
 	struct key_private ephemeral;
 };
 
 struct noise_initiation { /* what a responder has learned from an initiation */
-	struct noise_symmetric state;
+	struct symmetric state;
 	struct key_public remote_static;
 	struct key_public remote_ephemeral;
 };
