@@ -18,7 +18,7 @@ static_assert(LINE_SIZE <= PIPE_BUF, "a line goes out whole");
 
 /* Written by log_setup, read by every thread. */
 static _Atomic(enum log_level) wanted = LOG_ERROR;
-static _Atomic(const char *) program = "warren";
+static _Atomic(const char *) tunnel = NULL;
 static atomic_bool journal;
 
 /* Holds two threads back from filling the same last room of a pipe between poll and write. */
@@ -45,7 +45,7 @@ enum log_level log_level_from_text(const char *text, enum log_level otherwise)
 void log_setup(enum log_level level, const char *name)
 {
 	wanted = level;
-	program = name;
+	tunnel = name;
 	journal = getenv("JOURNAL_STREAM") != NULL;
 }
 
@@ -82,20 +82,21 @@ static void disarm(char *text)
 	}
 }
 
-/* The length of the line made in buf, always ended by a newline, cut where it is too long. */
+/* The length of the line made in buf: ended by a newline and not by NUL, cut if it is too long. */
 static size_t compose(char buf[static LINE_SIZE], enum log_level level, const char *format,
 		      va_list args) PRINTF(3, 0);
 
 static size_t compose(char buf[static LINE_SIZE], enum log_level level, const char *format,
 		      va_list args)
 {
-	const int head = snprintf(buf, LINE_SIZE, "%s%s: ", journal ? priority(level) : "",
-				  (const char *)program);
+	const char *name = tunnel;
+	const int head = snprintf(buf, LINE_SIZE, "%swarren: %s%s", journal ? priority(level) : "",
+				  name ? name : "", name ? ": " : "");
 	size_t len;
 
-	if (head < 0 || head >= LINE_SIZE - 1)
+	if (head < 0)
 		return 0;
-	if (vsnprintf(buf + head, LINE_SIZE - 1 - (size_t)head, format, args) < 0)
+	if (head < LINE_SIZE && vsnprintf(buf + head, LINE_SIZE - (size_t)head, format, args) < 0)
 		return 0;
 	disarm(buf);
 	len = strlen(buf);

@@ -12,7 +12,7 @@
  */
 enum log_level { LOG_SILENT, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
-/* name stands in every line; kept by reference. */
+/* name stands in every line, "warren: NAME: text"; kept by reference; NULL: none. */
 void log_setup(enum log_level level, const char *name);
 enum log_level log_level_from_text(const char *text,
 				   enum log_level otherwise); /* LOG_LEVEL's values */
