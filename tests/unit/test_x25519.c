@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
 /* not <sodium.h>: it too has a crypto_hash */
 #include <sodium/crypto_scalarmult_curve25519.h>
 #include <sodium/utils.h>
@@ -207,6 +208,26 @@ static void wipe(void **state)
 	assert_int_equal(secret[6], 0xa5);
 }
 
+/* libcrypto knows no algorithm any more. */
+static void failing_libcrypto(void **state)
+{
+	const struct key_private own = { { 1 } };
+	const struct key_public point = { { 9 } };
+	struct key_public made = point;
+	struct key_shared shared;
+	bool ok;
+
+	(void)state;
+	memset(&shared, 0xa5, sizeof(shared));
+	assert_int_equal(EVP_set_default_properties(NULL, "provider=none"), 1);
+	ok = crypto_public(&own, &made) || crypto_dh(&own, &point, &shared) || crypto_self_test();
+	assert_int_equal(EVP_set_default_properties(NULL, ""), 1);
+	assert_false(ok);
+	assert_memory_equal(&made, &point, sizeof(made));
+	assert_true(crypto_is_zero(&shared, sizeof(shared)));
+	assert_true(crypto_dh(&own, &point, &shared));
+}
+
 static void self_test(void **state)
 {
 	(void)state;
@@ -219,7 +240,8 @@ int main(void)
 		cmocka_unit_test(rows),       cmocka_unit_test(low_order),
 		cmocka_unit_test(wycheproof), cmocka_unit_test(against_libsodium),
 		cmocka_unit_test(clamp),      cmocka_unit_test(equality),
-		cmocka_unit_test(wipe),       cmocka_unit_test(self_test),
+		cmocka_unit_test(wipe),       cmocka_unit_test(failing_libcrypto),
+		cmocka_unit_test(self_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
