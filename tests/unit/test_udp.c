@@ -1,0 +1,688 @@
+#include "device/udp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "device/tun.h"
+#include "namespace.h"
+#include "support.h"
+
+enum { ROOM = 65536, DEAD_PORT = 9, PACKETS = 100000, WAIT_MS = 2000, CAPTURE = 2048 };
+
+static const struct ip loopback4 = { FAMILY_V4, { 127, 0, 0, 1 } };
+static const struct ip loopback6 = { FAMILY_V6, { [15] = 1 } };
+
+static struct udp bind_any(void)
+{
+	struct diag why = { 0 };
+	struct udp u;
+
+	assert_int_equal(udp_bind(0, 0, &why, &u), 0);
+	assert_true(u.fd4 >= 0 && u.fd6 >= 0 && u.port != 0);
+	return u;
+}
+
+static struct endpoint endpoint(const char *ip, uint16_t port)
+{
+	const bool is_v6 = strchr(ip, ':') != NULL;
+	struct endpoint e = { .ip.family = is_v6 ? FAMILY_V6 : FAMILY_V4, .port = port };
+
+	assert_int_equal(inet_pton(is_v6 ? AF_INET6 : AF_INET, ip, e.ip.bytes), 1);
+	return e;
+}
+
+static enum udp_sent send_plain(const struct udp *u, const void *data, size_t len,
+				const struct endpoint *to)
+{
+	int error = 0;
+
+	return udp_send(u, data, len, to, NULL, 0, NULL, &error);
+}
+
+static ssize_t receive(int fd, uint8_t *buf, size_t room, struct udp_arrival *ret)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	return udp_receive(fd, buf, room, ret);
+}
+
+static void a_datagram_tells_where_it_came_from(void **state)
+{
+	struct udp_arrival arrival;
+	uint8_t buf[16];
+	int error = 0;
+
+	(void)state;
+	test_namespace_enter();
+	struct udp a = bind_any(), b = bind_any();
+
+	assert_int_equal(udp_receive(a.fd4, buf, sizeof(buf), &arrival), -EAGAIN);
+	for (int i = 0; i < 2; ++i) {
+		const struct endpoint to = { .ip = i ? loopback6 : loopback4, .port = a.port };
+		const struct endpoint from = { .ip = to.ip, .port = b.port };
+
+		/* ECN and DSCP bits arrive as they were given */
+		for (unsigned int tos = 0; tos < 256; ++tos) {
+			assert_int_equal(udp_send(&b, (const uint8_t *)"hello", 5, &to, NULL,
+						  (uint8_t)tos, NULL, &error),
+					 UDP_SENT);
+			assert_int_equal(receive(i ? a.fd6 : a.fd4, buf, sizeof(buf), &arrival), 5);
+			assert_memory_equal(buf, "hello", 5);
+			assert_int_equal(arrival.tos, tos);
+			assert_true(endpoint_equal(&arrival.from, &from));
+			assert_true(ip_equal(&arrival.to.ip, &to.ip));
+			assert_int_equal(arrival.to.ifindex, if_nametoindex("lo"));
+		}
+	}
+	udp_close(&a);
+	udp_close(&b);
+	assert_int_equal(a.fd4, -1);
+	assert_int_equal(a.fd6, -1);
+}
+
+static void fd10_datagrams_of_every_size(void **state)
+{
+	static uint8_t out[ROOM], in[ROOM];
+	uint64_t seed = 10;
+
+	(void)state;
+	test_namespace_enter();
+	struct udp a = bind_any(), b = bind_any();
+
+	test_random_fill(&seed, out, sizeof(out));
+	for (size_t len = 0; len <= 65507; len += len < 2100 || len > 65400 ? 1 : 97) {
+		const struct endpoint to = { .ip = len % 2 ? loopback6 : loopback4,
+					     .port = a.port };
+		const int fd = len % 2 ? a.fd6 : a.fd4;
+		const size_t room = len > 1000 && len % 3 == 0 ? len - 1 : len;
+		struct udp_arrival arrival;
+
+		memset(in, 0, sizeof(in));
+		assert_int_equal(send_plain(&b, out, len, &to), UDP_SENT);
+		assert_int_equal(receive(fd, in, room, &arrival),
+				 room == len ? (ssize_t)len : -EMSGSIZE);
+		assert_memory_equal(in, out, room);
+		assert_int_equal(in[room], 0);
+	}
+	const struct endpoint to = { .ip = loopback4, .port = a.port };
+	int error = 0;
+
+	assert_int_equal(udp_send(&b, out, 65508, &to, NULL, 0, NULL, &error), UDP_FAILED);
+	assert_int_equal(error, EMSGSIZE);
+	assert_int_equal(send_plain(&b, out, 1, &to), UDP_SENT);
+	udp_close(&a);
+	udp_close(&b);
+}
+
+static int occupy(int domain, uint16_t port)
+{
+	const int fd = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0), on = 1;
+	const struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
+	const struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+	assert_true(fd >= 0);
+	if (domain == AF_INET) {
+		assert_int_equal(bind(fd, (const struct sockaddr *)&four, sizeof(four)), 0);
+	} else {
+		assert_int_equal(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)), 0);
+		assert_int_equal(bind(fd, (const struct sockaddr *)&six, sizeof(six)), 0);
+	}
+	return fd;
+}
+
+static void fp18_port_taken_in_one_family(void **state)
+{
+	static const int domains[] = { AF_INET, AF_INET6 };
+
+	(void)state;
+	test_namespace_enter();
+	for (size_t i = 0; i < 2; ++i) {
+		const int taken = occupy(domains[i], 5555);
+		struct udp u = { .fd4 = -7, .fd6 = -8 };
+		struct diag why = { 0 };
+
+		assert_int_equal(udp_bind(5555, 0, &why, &u), -EADDRINUSE);
+		assert_int_equal(u.fd4, -7); /* untouched */
+		assert_non_null(strstr(why.text, "5555"));
+		assert_non_null(strstr(why.text, i ? "IPv6" : "IPv4"));
+		close(occupy(domains[1 - i], 5555)); /* the other family was let go */
+		close(taken);
+		assert_int_equal(udp_bind(5555, 0, &why, &u), 0);
+		assert_int_equal(u.port, 5555);
+		udp_close(&u);
+	}
+}
+
+static void a_port_of_ones_own_is_exclusive(void **state)
+{
+	struct diag why = { 0 };
+
+	(void)state;
+	test_namespace_enter();
+	struct udp u = bind_any(), v;
+
+	assert_int_equal(udp_bind(u.port, 0, &why, &v), -EADDRINUSE);
+	udp_close(&u);
+}
+
+/* Of eight ports four are taken for IPv6: the first choice, by IPv4, is wrong every other time. */
+static void any_port_is_tried_again(void **state)
+{
+	struct diag why = { 0 };
+	int taken[4];
+
+	(void)state;
+	test_namespace_enter();
+	test_sysctl("/proc/sys/net/ipv4/ip_local_port_range", "40000 40007");
+	for (uint16_t i = 0; i < 4; ++i)
+		taken[i] = occupy(AF_INET6, (uint16_t)(40000 + 2 * i));
+	for (int i = 0; i < 50; ++i) {
+		struct udp u = bind_any();
+
+		assert_int_equal(u.port % 2, 1);
+		udp_close(&u);
+	}
+	for (int i = 0; i < 4; ++i)
+		close(taken[i]);
+	test_sysctl("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001");
+	taken[0] = occupy(AF_INET6, 40000);
+	taken[1] = occupy(AF_INET6, 40001);
+	struct udp u;
+
+	assert_int_equal(udp_bind(0, 0, &why, &u), -EADDRINUSE);
+	close(taken[0]);
+	close(taken[1]);
+	test_sysctl("/proc/sys/net/ipv4/ip_local_port_range", "32768 60999");
+}
+
+static void a_host_without_ipv6_does(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	test_sysctl("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+	struct diag why = { 0 };
+	struct udp u;
+	const struct endpoint six = { .ip = loopback6, .port = 5555 };
+	int error = 0;
+
+	assert_int_equal(udp_bind(0, 0, &why, &u), 0);
+	assert_true(u.fd4 >= 0);
+	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &six, NULL, 0, NULL, &error),
+			 UDP_FAILED);
+	assert_true(error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == ENETUNREACH);
+	udp_close(&u);
+	u = (struct udp){ .fd4 = -1, .fd6 = -1 };
+	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &six, NULL, 0, NULL, &error),
+			 UDP_FAILED);
+	assert_int_equal(error, EAFNOSUPPORT);
+	test_sysctl("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
+	test_link_up("lo", false);
+	test_link_up("lo", true); /* ::1 comes back */
+}
+
+static uint32_t mark_of(int fd)
+{
+	uint32_t mark = 0;
+	socklen_t len = sizeof(mark);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len), 0);
+	return mark;
+}
+
+static void the_mark_is_on_both_or_neither(void **state)
+{
+	struct diag why = { 0 };
+	struct udp u;
+
+	(void)state;
+	test_namespace_enter();
+	assert_int_equal(udp_bind(0, 0x1234, &why, &u), 0);
+	assert_int_equal(mark_of(u.fd4), 0x1234);
+	assert_int_equal(mark_of(u.fd6), 0x1234);
+	assert_int_equal(udp_set_mark(&u, 7), 0);
+	assert_int_equal(mark_of(u.fd4), 7);
+	assert_int_equal(mark_of(u.fd6), 7);
+	const struct udp broken = { .fd4 = u.fd4, .fd6 = 100000 };
+
+	assert_int_equal(udp_set_mark(&broken, 9), -EBADF);
+	assert_int_equal(mark_of(u.fd4), 7);
+	assert_int_equal(udp_set_mark(&u, 0), 0);
+	assert_int_equal(mark_of(u.fd6), 0);
+	udp_close(&u);
+}
+
+static void bind_with_mark(void *ctx)
+{
+	struct diag why = { 0 };
+	struct udp u;
+
+	(void)ctx;
+	assert_int_equal(udp_bind(0, 5, &why, &u), -EPERM);
+	assert_non_null(strstr(why.text, "CAP_NET_ADMIN"));
+	why = (struct diag){ 0 };
+	assert_int_equal(udp_bind(1, 0, &why, &u), -EACCES);
+	assert_non_null(strstr(why.text, "CAP_NET_BIND_SERVICE"));
+	assert_int_equal(udp_bind(0, 0, &why, &u), 0);
+	udp_close(&u);
+}
+
+static void what_needs_privilege_says_so(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	test_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "1024");
+	test_unprivileged(bind_with_mark, NULL);
+}
+
+static enum udp_sent send_from(const struct udp *u, const struct endpoint *to, const char *ip,
+			       uint32_t ifindex, const char *text)
+{
+	const struct source source = { endpoint(ip, 0).ip, ifindex };
+	int error = 0;
+
+	return udp_send(u, (const uint8_t *)text, strlen(text), to, &source, 0x88, NULL, &error);
+}
+
+/* Exactly one datagram, with these bytes, from there. */
+static void expect(int fd, const char *text, const char *from)
+{
+	struct udp_arrival arrival;
+	struct endpoint e;
+	uint8_t buf[64];
+
+	assert_int_equal(receive(fd, buf, sizeof(buf), &arrival), strlen(text));
+	assert_memory_equal(buf, text, strlen(text));
+	assert_int_equal(arrival.tos, 0x88);
+	e = endpoint(from, arrival.from.port);
+	assert_true(ip_equal(&arrival.from.ip, &e.ip));
+	assert_int_equal(udp_receive(fd, buf, sizeof(buf), &arrival), -EAGAIN);
+}
+
+static void fn8_lost_source_sends_same_packet(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	struct udp a = bind_any(), b = bind_any();
+	const struct endpoint four = { .ip = loopback4, .port = a.port };
+	const struct endpoint six = { .ip = loopback6, .port = a.port };
+
+	test_link_address("lo", "10.9.0.1", 32, true);
+	test_link_address("lo", "fd09::1", 128, true);
+	assert_int_equal(send_from(&b, &four, "10.9.0.1", 1, "one"), UDP_SENT);
+	expect(a.fd4, "one", "10.9.0.1");
+	assert_int_equal(send_from(&b, &four, "10.9.0.1", 4711, "two"),
+			 UDP_SENT); /* the interface is not asked for */
+	expect(a.fd4, "two", "10.9.0.1");
+	assert_int_equal(send_from(&b, &six, "fd09::1", 4711, "three"), UDP_SENT);
+	expect(a.fd6, "three", "fd09::1");
+	assert_int_equal(send_from(&b, &four, "fd09::1", 0, "four"),
+			 UDP_SENT); /* of the other family: no source */
+	expect(a.fd4, "four", "127.0.0.1");
+
+	test_link_address("lo", "10.9.0.1", 32, false);
+	test_link_address("lo", "fd09::1", 128, false);
+	assert_int_equal(send_from(&b, &four, "10.9.0.1", 1, "five"), UDP_SENT_WITHOUT_SOURCE);
+	expect(a.fd4, "five", "127.0.0.1");
+	assert_int_equal(send_from(&b, &six, "fd09::1", 1, "six"), UDP_SENT_WITHOUT_SOURCE);
+	expect(a.fd6, "six", "::1");
+	assert_int_equal(send_from(&b, &six, "fe80::1", 4711, "seven"), UDP_SENT_WITHOUT_SOURCE);
+	expect(a.fd6, "seven", "::1");
+	udp_close(&a);
+	udp_close(&b);
+}
+
+static void nowhere_to_go_fails_with_the_hosts_word(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	struct udp u = bind_any();
+	const struct endpoint nowhere = endpoint("192.0.2.1", 1),
+			      nowhere6 = endpoint("2001:db8::1", 1),
+			      port0 = endpoint("127.0.0.1", 0);
+	const struct source source = { loopback4, 1 };
+	int error = 0;
+
+	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &nowhere, &source, 0, NULL, &error),
+			 UDP_FAILED);
+	assert_int_equal(error, ENETUNREACH);
+	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &nowhere6, NULL, 0, NULL, &error),
+			 UDP_FAILED);
+	assert_int_equal(error, ENETUNREACH);
+	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &port0, NULL, 0, NULL, &error),
+			 UDP_FAILED);
+	assert_int_equal(error, EINVAL);
+	udp_close(&u);
+}
+
+struct told {
+	atomic_uint count;
+	struct udp_error last;
+};
+
+static void tell(void *ctx, const struct udp_error *e)
+{
+	struct told *t = ctx;
+
+	t->last = *e;
+	++t->count;
+}
+
+static void count_only(void *ctx, const struct udp_error *e)
+{
+	struct told *t = ctx;
+
+	(void)e;
+	++t->count;
+}
+
+static void an_error_names_the_datagram_it_is_about(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	for (int i = 0; i < 2; ++i) {
+		struct udp u = bind_any();
+		const struct endpoint dead = { .ip = i ? loopback6 : loopback4, .port = DEAD_PORT };
+		const int fd = i ? u.fd6 : u.fd4;
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct told told = { 0 };
+		const struct udp_listener listener = { tell, &told };
+		struct udp_arrival arrival;
+		uint8_t buf[8];
+
+		assert_int_equal(send_plain(&u, "x", 1, &dead), UDP_SENT);
+		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+		assert_true(p.revents & POLLERR);
+		assert_int_equal(udp_receive(fd, buf, sizeof(buf), &arrival), -EAGAIN);
+		assert_int_equal(udp_drain_errors(fd, &listener), 1);
+		assert_int_equal(told.count, 1);
+		assert_true(endpoint_equal(&told.last.to, &dead));
+		assert_true(ip_equal(&told.last.reporter, &dead.ip));
+		assert_int_equal(told.last.type, i ? 1 : 3);
+		assert_int_equal(told.last.code, i ? 4 : 3);
+		assert_int_equal(told.last.error, ECONNREFUSED);
+		assert_int_equal(udp_drain_errors(fd, &listener), 0);
+		assert_int_equal(poll(&p, 1, 0), 0); /* nothing left that wakes */
+		udp_close(&u);
+	}
+}
+
+struct stream {
+	struct udp from;
+	struct udp to;
+	struct endpoint live;
+	struct endpoint dead;
+	struct told told;
+	unsigned int lost;
+	atomic_bool done;
+};
+
+static void start_stream(struct stream *s, const struct ip *ip)
+{
+	memset(s, 0, sizeof(*s));
+	s->from = bind_any();
+	s->to = bind_any();
+	s->live = (struct endpoint){ .ip = *ip, .port = s->to.port };
+	s->dead = (struct endpoint){ .ip = *ip, .port = DEAD_PORT };
+}
+
+static void stop_stream(struct stream *s)
+{
+	udp_close(&s->from);
+	udp_close(&s->to);
+}
+
+/* To the dead port, to the live one, in turns; each for the live one must arrive, in order. */
+static void run_stream(struct stream *s, unsigned int packets, const struct udp_listener *listener)
+{
+	const int fd = s->live.ip.family == FAMILY_V4 ? s->to.fd4 : s->to.fd6;
+	struct udp_arrival arrival;
+	uint8_t out[4], in[4];
+	int error = 0;
+
+	for (unsigned int i = 0; i < packets / 2; ++i) {
+		store32_le(out, i);
+		assert_int_equal(udp_send(&s->from, out, 4, &s->dead, NULL, 0, listener, &error),
+				 UDP_SENT);
+		assert_int_equal(udp_send(&s->from, out, 4, &s->live, NULL, 0, listener, &error),
+				 UDP_SENT);
+		if (receive(fd, in, sizeof(in), &arrival) != 4 || memcmp(in, out, 4) != 0)
+			++s->lost;
+	}
+}
+
+static void pending_error_of_a_dead_peer_costs_no_packet(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	test_sysctl("/proc/sys/net/ipv4/icmp_ratelimit", "0");
+	test_sysctl("/proc/sys/net/ipv6/icmp/ratelimit", "0");
+	for (int i = 0; i < 2; ++i) {
+		struct stream s;
+		const struct udp_listener listener = { count_only, &s.told };
+
+		start_stream(&s, i ? &loopback6 : &loopback4);
+		run_stream(&s, PACKETS / 2, &listener);
+		(void)udp_drain_errors(i ? s.from.fd6 : s.from.fd4, &listener);
+		assert_int_equal(s.lost, 0);
+		assert_true(s.told.count > 0); /* how many, the host's ICMP limit decides */
+		print_message("%u errors told of %u\n", s.told.count, PACKETS / 4);
+		stop_stream(&s);
+	}
+}
+
+static void *drain_all_the_time(void *arg)
+{
+	struct stream *s = arg;
+	const struct udp_listener listener = { count_only, &s->told };
+	struct udp_arrival arrival;
+	uint8_t buf[4];
+
+	while (!s->done) {
+		(void)udp_drain_errors(s->from.fd4, &listener);
+		if (udp_receive(s->from.fd4, buf, sizeof(buf), &arrival) >= 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+static void nor_when_another_thread_takes_the_error(void **state)
+{
+	pthread_t drainer;
+	struct stream s;
+
+	(void)state;
+	test_namespace_enter();
+	start_stream(&s, &loopback4);
+	const struct udp_listener listener = { count_only, &s.told };
+
+	assert_int_equal(pthread_create(&drainer, NULL, drain_all_the_time, &s), 0);
+	run_stream(&s, PACKETS / 2, &listener);
+	s.done = true;
+	assert_int_equal(pthread_join(drainer, NULL), 0);
+	assert_int_equal(s.lost, 0);
+	stop_stream(&s);
+}
+
+/* A full receive buffer leaves no room for the entry, but the error is pending all the same. */
+static void nor_when_the_queue_has_no_room(void **state)
+{
+	struct stream s;
+	struct udp flood;
+	int small = 2048;
+
+	(void)state;
+	test_namespace_enter();
+	start_stream(&s, &loopback4);
+	flood = bind_any();
+	const struct endpoint self = { .ip = loopback4, .port = s.from.port };
+
+	assert_int_equal(setsockopt(s.from.fd4, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	for (int i = 0; i < 100; ++i)
+		assert_int_equal(send_plain(&flood, "xxxxxxxxxxxxxxxx", 16, &self), UDP_SENT);
+	run_stream(&s, PACKETS / 10, NULL);
+	assert_int_equal(s.lost, 0);
+	udp_close(&flood);
+	stop_stream(&s);
+}
+
+/* A TUN shows the outer packets as the host would send them. */
+static struct tun open_wire(void)
+{
+	struct diag why = { 0 };
+	struct tun t;
+
+	assert_int_equal(tun_open("wire", &why, &t), 0);
+	test_link_mtu("wire", 1500);
+	test_link_up("wire", true);
+	test_link_address("wire", "10.7.0.1", 24, true);
+	test_link_address("wire", "fd07::1", 64, true);
+	return t;
+}
+
+/* The next packet that is UDP or a fragment, not what the host says by itself. */
+static size_t capture(const struct tun *t, uint8_t *packet)
+{
+	struct pollfd p = { .fd = t->fd, .events = POLLIN };
+
+	for (;;) {
+		ssize_t len;
+
+		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+		len = tun_read(t, packet, CAPTURE);
+		assert_true(len > 0);
+		if (packet[0] >> 4 == 4 ? packet[9] == IPPROTO_UDP
+					: packet[6] == IPPROTO_UDP || packet[6] == IPPROTO_FRAGMENT)
+			return (size_t)len;
+	}
+}
+
+static void the_outer_packet_is_as_the_kernel_driver_sends_it(void **state)
+{
+	static uint8_t data[4000];
+	uint8_t packet[CAPTURE];
+	int error = 0;
+
+	(void)state;
+	test_namespace_enter();
+	struct tun wire = open_wire();
+	struct udp u = bind_any();
+	const struct endpoint four = endpoint("10.7.0.2", 51820), six = endpoint("fd07::2", 51820);
+
+	assert_int_equal(udp_send(&u, data, 148, &four, NULL, 0x88, NULL, &error), UDP_SENT);
+	assert_int_equal(capture(&wire, packet), 20 + 8 + 148);
+	assert_int_equal(packet[1], 0x88);
+	assert_int_equal(load16_be(packet + 6), 0);      /* DF clear, no fragment */
+	assert_int_not_equal(load16_be(packet + 26), 0); /* UDP checksum */
+	assert_int_equal(udp_send(&u, data, sizeof(data), &four, NULL, 0, NULL, &error), UDP_SENT);
+	assert_int_equal(capture(&wire, packet), 1500);
+	assert_int_equal(load16_be(packet + 6), 0x2000);
+	assert_int_equal(capture(&wire, packet), 1500);
+	assert_int_equal(load16_be(packet + 6), 0x2000 | 1480 / 8);
+	assert_int_equal(capture(&wire, packet), 20 + 4008 - 2960);
+	assert_int_equal(load16_be(packet + 6), 2960 / 8);
+
+	assert_int_equal(udp_send(&u, data, 148, &six, NULL, 0x88, NULL, &error), UDP_SENT);
+	assert_int_equal(capture(&wire, packet), 40 + 8 + 148);
+	assert_int_equal(load32_be(packet) & 0x0ff00000, 0x08800000);
+	assert_int_equal(udp_send(&u, data, sizeof(data), &six, NULL, 0, NULL, &error), UDP_SENT);
+	assert_int_equal(capture(&wire, packet), 1496); /* multiples of 8 */
+	assert_int_equal(packet[6], IPPROTO_FRAGMENT);
+	assert_int_equal(capture(&wire, packet), 1496);
+	(void)capture(&wire, packet);
+	udp_close(&u);
+	tun_close(&wire);
+}
+
+static uint16_t sum_of(const uint8_t *a, size_t alen, const uint8_t *b, size_t blen, uint32_t seed)
+{
+	for (size_t i = 0; i < alen; ++i)
+		seed += i % 2 ? a[i] : (uint32_t)a[i] << 8;
+	for (size_t i = 0; i < blen; ++i)
+		seed += i % 2 ? b[i] : (uint32_t)b[i] << 8;
+	while (seed >> 16)
+		seed = (seed >> 16) + (seed & 0xffff);
+	return (uint16_t)~seed;
+}
+
+/* A router says that only 1280 bytes fit: smaller fragments from then on, no datagram refused. */
+static void packet_too_big_lowers_the_fragments(void **state)
+{
+	static uint8_t data[1400];
+	uint8_t packet[CAPTURE], answer[40 + 8 + 1232] = { 0x60 };
+	struct told told = { 0 };
+	const struct udp_listener listener = { tell, &told };
+	int error = 0;
+
+	(void)state;
+	test_namespace_enter();
+	struct tun wire = open_wire();
+	struct udp u = bind_any();
+	const struct endpoint six = endpoint("fd07::2", 51820);
+
+	assert_int_equal(udp_send(&u, data, sizeof(data), &six, NULL, 0, &listener, &error),
+			 UDP_SENT);
+	assert_int_equal(capture(&wire, packet), 1448);
+	store16_be(answer + 4, 8 + 1232);
+	answer[6] = IPPROTO_ICMPV6;
+	answer[7] = 64;
+	memcpy(answer + 8, packet + 24, 16);
+	memcpy(answer + 24, packet + 8, 16);
+	answer[40] = 2;
+	store32_be(answer + 44, 1280);
+	memcpy(answer + 48, packet, 1232);
+	store16_be(answer + 42,
+		   sum_of(answer + 8, 32, answer + 40, 8 + 1232, 8 + 1232 + IPPROTO_ICMPV6));
+	assert_int_equal(tun_write(&wire, answer, sizeof(answer)), 0);
+	for (int i = 0; i < 3; ++i) {
+		assert_int_equal(udp_send(&u, data, sizeof(data), &six, NULL, 0, &listener, &error),
+				 UDP_SENT);
+		assert_int_equal(capture(&wire, packet), 1280);
+		assert_int_equal(packet[6], IPPROTO_FRAGMENT);
+		(void)capture(&wire, packet);
+	}
+	(void)udp_drain_errors(u.fd6, &listener);
+	print_message("told %u times of it, errno %d, type %u\n", told.count, told.last.error,
+		      told.last.type);
+	udp_close(&u);
+	tun_close(&wire);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_datagram_tells_where_it_came_from),
+		cmocka_unit_test(fd10_datagrams_of_every_size),
+		cmocka_unit_test(fp18_port_taken_in_one_family),
+		cmocka_unit_test(a_port_of_ones_own_is_exclusive),
+		cmocka_unit_test(any_port_is_tried_again),
+		cmocka_unit_test(a_host_without_ipv6_does),
+		cmocka_unit_test(the_mark_is_on_both_or_neither),
+		cmocka_unit_test(what_needs_privilege_says_so),
+		cmocka_unit_test(fn8_lost_source_sends_same_packet),
+		cmocka_unit_test(nowhere_to_go_fails_with_the_hosts_word),
+		cmocka_unit_test(an_error_names_the_datagram_it_is_about),
+		cmocka_unit_test(pending_error_of_a_dead_peer_costs_no_packet),
+		cmocka_unit_test(nor_when_another_thread_takes_the_error),
+		cmocka_unit_test(nor_when_the_queue_has_no_room),
+		cmocka_unit_test(the_outer_packet_is_as_the_kernel_driver_sends_it),
+		cmocka_unit_test(packet_too_big_lowers_the_fragments),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
