@@ -214,16 +214,18 @@ static void follow_link(struct brain *b)
 {
 	struct device *d = b->d;
 	const struct link_state *s = &d->link.state;
+	/* Nobody tells us when a link is set up in another namespace, so there it always counts as up. */
+	const bool is_up = s->is_up || s->is_moved;
 
 	if (s->is_gone) {
 		end(b, DEVICE_TUN_GONE);
 		return;
 	}
 	atomic_store(&d->mtu, s->mtu);
-	if (s->is_up)
+	if (is_up)
 		bind_first(d);
 	pthread_mutex_lock(&d->lock);
-	if (s->is_up)
+	if (is_up)
 		core_up(d->core, device_now());
 	else
 		core_down(d->core, device_now());
