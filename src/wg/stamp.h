@@ -22,7 +22,7 @@
 enum { STAMP_LEN = 12 };
 #define STAMP_GRAIN (UINT64_C(1) << 24)
 #define STAMP_FLOOR_AHEAD (30 * NS_PER_S)
-#define STAMP_JUMP (24 * 3600 * NS_PER_S)
+#define STAMP_JUMP (86400 * NS_PER_S)    /* a day */
 #define STAMP_ABSENCE (366 * STAMP_JUMP) /* for so long a machine may have been off */
 #define STAMP_CLOCK_SET (1577836800 * NS_PER_S)
 

@@ -299,7 +299,10 @@ static void new_time_that_holds_is_kept(void **state)
 	pass(&h, 23 * hour);
 	h.now.real += 2 * YEAR;
 	initiate(&h);
-	pass(&h, 23 * hour);
+	pass(&h, 2 * hour);
+	initiate(&h);
+	assert_int_equal(h.disk, floor);
+	pass(&h, 21 * hour);
 	h.now.real -= YEAR;
 	initiate(&h);
 	pass(&h, DAY - 1);

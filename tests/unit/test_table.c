@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -96,6 +97,36 @@ static void full_table_gives_no_index(void **state)
 	assert_int_not_equal(table_add(&t, &peers[0], NULL), 0);
 	assert_int_equal(table_add(&t, &peers[0], NULL), 0);
 	stop(&t, &m);
+}
+
+/* What lies behind the slots looks like a live one of the first generation. */
+static void *take_with_bait(void *ctx, size_t len)
+{
+	uint8_t *p = calloc(1, len + 64);
+
+	(void)ctx;
+	assert_non_null(p);
+	memset(p + len, 0xff, sizeof(void *));
+	return p;
+}
+
+static void give_with_bait(void *ctx, void *p, size_t len)
+{
+	(void)ctx;
+	(void)len;
+	free(p);
+}
+
+static void slot_beyond_the_end_is_not_read(void **state)
+{
+	const struct memory memory = { .take = take_with_bait, .give = give_with_bait };
+	struct table t;
+
+	(void)state;
+	table_init(&t, &memory, some_key);
+	assert_true(table_reserve(&t, 64));
+	assert_null(table_find(&t, table_permute(&t, t.size)));
+	table_done(&t);
 }
 
 /* With the slots reused oldest first, an old index is dead for size * 512 additions. */
@@ -318,6 +349,7 @@ int main(void)
 		cmocka_unit_test(permutation_is_speck_32_64),
 		cmocka_unit_test(rules_of_one_entry),
 		cmocka_unit_test(full_table_gives_no_index),
+		cmocka_unit_test(slot_beyond_the_end_is_not_read),
 		cmocka_unit_test(old_index_finds_nothing_for_long),
 		cmocka_unit_test(zero_is_never_given_out),
 		cmocka_unit_test(growth_keeps_live_indices),
