@@ -1,0 +1,14 @@
+# bash completion for warren(8)
+_warren()
+{
+	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+
+	if [[ ${COMP_WORDS[0]##*/} != warrend && $COMP_CWORD -eq 1 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'run --help --version' -- "$word")
+	elif [[ $previous == --key-log ]]; then
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+	else
+		mapfile -t COMPREPLY < <(compgen -W '-f --foreground --key-log --help --version' -- "$word")
+	fi
+}
+complete -F _warren warren warrend
