@@ -14,10 +14,10 @@ struct list {
 };
 
 #define list_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
-#define list_each(node, head) for (node = (head)->next; node != (head); node = node->next)
-#define list_each_safe(node, after, head)                             \
-	for (node = (head)->next, after = node->next; node != (head); \
-	     node = after, after = node->next)
+#define list_each(node, head) for ((node) = (head)->next; (node) != (head); (node) = (node)->next)
+#define list_each_safe(node, after, head)                                     \
+	for ((node) = (head)->next, (after) = (node)->next; (node) != (head); \
+	     (node) = (after), (after) = (node)->next)
 
 static inline void list_init(struct list *l)
 {
