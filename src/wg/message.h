@@ -2,7 +2,6 @@
 #define WG_MESSAGE_H
 
 #include <assert.h>
-#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 
