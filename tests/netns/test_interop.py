@@ -1,18 +1,18 @@
 """Stock wg drives the engine; traffic with Debian's wireguard-go and with itself, in every combination."""
+import base64
 import ipaddress
-import os
 import re
+import signal
 import time
 
 import pytest
 
-from harness import Keys, UNDER_TEST, copy_over_tcp, scenario, wait_until, wg_output
+from harness import Keys, UNDER_TEST, copy_over_tcp, scenario, wg_output
 
 OTHER = "wireguard-go"
 
 
 def clamped(private):
-    import base64
     raw = bytearray(base64.b64decode(private))
     raw[0] &= 248
     raw[31] = raw[31] & 127 | 64
@@ -92,10 +92,7 @@ def wg_syncconf_changes_only_the_difference(lab):
 @scenario()
 def private_key_is_shown_clamped(lab):
     engine = lab.engine("wg0", lab.namespace())
-    for raw in ("/" * 42 + "8=", "A" * 43 + "=", "/" * 43 + "="):
-        raw = raw if not raw.endswith("//=") else "/" * 42 + "8="
-        if raw.startswith("AAAA"):
-            continue  # zeros: no key
+    for raw in ("A" * 42 + "E=", "/" * 42 + "8="):
         engine.wg("set", "wg0", "private-key", "/dev/stdin", stdin=raw)
         assert engine.show("private-key").strip() == clamped(raw)
     assert engine.show("private-key").startswith("+")
@@ -196,7 +193,7 @@ def traffic(lab, kinds, with_psk, outer):
     psk = wg_output("genpsk") if with_psk else None
     ea, eb = lab.tunnel(a, b, kinds, psk, outer, endpoints=(True, False))
     assert eb.endpoint(eb.peer) == "(none)"
-    assert a.ping("10.9.0.2", 10) == 10, "the first of them lost" if a.ping("10.9.0.2", 5) == 5 else "no tunnel"
+    assert a.ping("10.9.0.2", 10) == 10
     assert b.ping("10.9.0.1", 10) == 10
     assert a.ping("fd09::2", 10) == 10 and b.ping("fd09::1", 10) == 10
     for size in (1, 7, 1392, 1393, 3000, 20000, 60000):
@@ -279,11 +276,15 @@ def test_rekey_under_traffic(lab):
     assert a.ping("10.9.0.2", 1) == 1 and c.ping("10.8.0.2", 1) == 1
     watched = [ea, eb, *second]
     first = {engine.name: engine.handshake_time(engine.peer) for engine in watched}
-    runs = [lab.start(ns, "ping", "-q", "-n", "-i", "0.05", "-c", "2600", "-W", "2", address, stdout=-1, text=True)
+    runs = [lab.start(ns, "ping", "-n", "-i", "0.05", address, stdout=-1, text=True)
             for ns, address in ((a, "10.9.0.2"), (b, "10.9.0.1"), (c, "10.8.0.2"), (d, "10.8.0.1"))]
-    results = [run.communicate(timeout=170)[0] for run in runs]
-    lost = [result for result in results if " 0% packet loss" not in result]
-    assert not lost, "\n".join(lost)
+    time.sleep(127)
+    for run in runs:
+        run.send_signal(signal.SIGINT)
+    for run in runs:
+        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", run.communicate(timeout=10)[0])}
+        assert len(seen) > 1500, f"only {len(seen)} answers"
+        assert not set(range(1, max(seen) + 1)) - seen, f"lost: {sorted(set(range(1, max(seen) + 1)) - seen)}"
     for engine in watched:
         gap = engine.handshake_time(engine.peer) - first[engine.name]
         assert 115 <= gap <= 130, f"{engine.name}: new session after {gap} s"
