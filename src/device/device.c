@@ -245,5 +245,6 @@ void device_use_sockets(struct device *d, struct udp *u, uint32_t mark)
 	exchange(d, &d->fd6, u->fd6);
 	d->port = u->port;
 	d->mark = mark;
+	core_set_port(d->core, u->port);
 	core_forget_sources(d->core);
 }

@@ -28,6 +28,7 @@ struct core {
 	struct core_config config;
 	bool is_up;
 	bool has_key;
+	uint16_t listen_port; /* 0: not known */
 	struct noise_local local;
 	uint64_t identity_generation;
 	struct stamp stamp;

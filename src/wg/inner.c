@@ -6,7 +6,16 @@
 #include "wg/message.h"
 
 enum { V4_HEADER = 20, V6_HEADER = 40 };
+enum { PROTOCOL_UDP = 17, UDP_PORTS = 4, V4_OFFSET_MASK = 0x1fff };
 enum { ECN_MASK = 3, ECN_NOT_CAPABLE = 0, ECN_CAPABLE_0 = 2, ECN_CONGESTED = 3 };
+
+static void parse_udp(const uint8_t *packet, size_t header, struct inner *ret)
+{
+	if (ret->len < header + UDP_PORTS)
+		return;
+	ret->udp_src = load16_be(packet + header);
+	ret->udp_dst = load16_be(packet + header + 2);
+}
 
 static enum inner_error parse_v4(const uint8_t *packet, size_t len, struct inner *ret)
 {
@@ -23,6 +32,8 @@ static enum inner_error parse_v4(const uint8_t *packet, size_t len, struct inner
 	};
 	memcpy(ret->src.bytes, packet + 12, 4);
 	memcpy(ret->dst.bytes, packet + 16, 4);
+	if (packet[9] == PROTOCOL_UDP && (load16_be(packet + 6) & V4_OFFSET_MASK) == 0)
+		parse_udp(packet, header, ret);
 	return INNER_OK;
 }
 
@@ -41,6 +52,8 @@ static enum inner_error parse_v6(const uint8_t *packet, size_t len, struct inner
 			       .tos = (uint8_t)(load16_be(packet) >> 4) };
 	memcpy(ret->src.bytes, packet + 8, 16);
 	memcpy(ret->dst.bytes, packet + 24, 16);
+	if (packet[6] == PROTOCOL_UDP)
+		parse_udp(packet, V6_HEADER, ret);
 	return INNER_OK;
 }
 

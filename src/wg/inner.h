@@ -19,6 +19,8 @@ struct inner {
 	struct ip dst;
 	size_t len;  /* by its own header: <= the bytes given; padding lies behind */
 	uint8_t tos; /* DSCP and ECN */
+	uint16_t udp_src; /* ports of a UDP packet, host order; 0 where it is none or a later fragment */
+	uint16_t udp_dst;
 };
 
 /*

@@ -31,6 +31,7 @@ const char *reject_name(enum reject_reason reason)
 		[REJECT_OUT_INVALID] = "out-no-ip-packet",
 		[REJECT_OUT_NO_PEER] = "out-no-peer",
 		[REJECT_OUT_NO_ENDPOINT] = "out-no-endpoint",
+		[REJECT_OUT_LOOP] = "out-loop",
 		[REJECT_OUT_STAGED_FULL] = "out-queue-full",
 		[REJECT_OUT_GAVE_UP] = "out-no-answer",
 		[REJECT_OUT_CLEARED] = "out-cleared",

@@ -48,6 +48,7 @@ enum reject_reason {
 	REJECT_OUT_INVALID,     /* no IP packet from the TUN */
 	REJECT_OUT_NO_PEER,     /* no peer has the destination in its allowed IPs */
 	REJECT_OUT_NO_ENDPOINT, /* that peer's endpoint is not known */
+	REJECT_OUT_LOOP, /* our own datagram to that peer: its endpoint is routed into the tunnel */
 	REJECT_OUT_STAGED_FULL, /* waiting for a handshake, and the peer's or the device's queue was
 				   full: oldest dropped */
 	REJECT_OUT_GAVE_UP,     /* waited, and the peer did not answer 20 initiations */

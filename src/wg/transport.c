@@ -24,6 +24,13 @@ static void reject_out(struct core *c, struct moment now, struct peer *p, enum r
 	reject_count(&c->rejects, p ? &p->rejects : NULL, reason, now, &from);
 }
 
+/* Our own datagram to this peer comes out of the TUN: sealed again, it would go round for ever (F-A8). */
+static bool is_loop(const struct core *c, const struct peer *p, const struct inner *inner)
+{
+	return c->listen_port && inner->udp_src == c->listen_port &&
+	       inner->udp_dst == p->endpoint.port && ip_equal(&inner->dst, &p->endpoint.ip);
+}
+
 enum transport_verdict transport_send(struct core *c, struct moment now, const struct inner *inner,
 				      size_t n, struct sending *ret)
 {
@@ -42,6 +49,10 @@ enum transport_verdict transport_send(struct core *c, struct moment now, const s
 	if (!endpoint_is_set(&p->endpoint)) {
 		reject_out(c, now, p, REJECT_OUT_NO_ENDPOINT, inner);
 		return TRANSPORT_NO_ENDPOINT;
+	}
+	if (is_loop(c, p, inner)) {
+		reject_out(c, now, p, REJECT_OUT_LOOP, inner);
+		return TRANSPORT_DROP;
 	}
 	s = p->current;
 	if ((p->flags & PEER_WANTS_FLUSH) || p->staged_count || !s ||
