@@ -18,9 +18,12 @@ static uint32_t mask_in(uint32_t c, uint32_t low, uint32_t high)
 	return 0 - (((low - 1 - c) & (c - high - 1)) >> 31);
 }
 
+/* Volatile: clang sees a choice in what is done with this mask, and branches. */
 static uint32_t mask_nonzero(uint32_t x)
 {
-	return 0 - ((x | (0 - x)) >> 31);
+	const volatile uint32_t mask = 0 - ((x | (0 - x)) >> 31);
+
+	return mask;
 }
 
 /* 0..15; a byte that is no digit sets higher bits. */
