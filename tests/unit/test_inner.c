@@ -108,6 +108,41 @@ static void fields_of_both_versions(void **state)
 	assert_memory_equal(in.dst.bytes, v6 + 24, 16);
 }
 
+static const struct {
+	const char *packet;
+	uint16_t src, dst;
+} port_rows[] = {
+	{ "4500001c00000000401100000a0102c3fffefdfcca6cca6d00080000", 0xca6c, 0xca6d },
+	/* the first fragment has the ports, a later one has payload there */
+	{ "4500001c00002000401100000a0102c3fffefdfcca6cca6d00080000", 0xca6c, 0xca6d },
+	{ "4500001c00000001401100000a0102c3fffefdfcca6cca6d00080000", 0, 0 },
+	/* TCP, cut off behind the source port, options before the ports */
+	{ "4500001c00000000400600000a0102c3fffefdfcca6cca6d00080000", 0, 0 },
+	{ "4500001600000000401100000a0102c3fffefdfcca6c", 0, 0 },
+	{ "4600001c00000000401100000a0102c3fffefdfc01010101ca6cca6d", 0xca6c, 0xca6d },
+	{ "6000000000041140fe800000000000000000000000000001fe8000000000000000000000000000020035003"
+	  "6",
+	  0x35, 0x36 },
+	{ "6000000000042c40fe800000000000000000000000000001fe8000000000000000000000000000020035003"
+	  "6",
+	  0, 0 },
+};
+
+static void udp_ports(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(port_rows); ++i) {
+		const size_t len = strlen(port_rows[i].packet) / 2;
+		uint8_t packet[64];
+		struct inner in;
+
+		test_from_hex(port_rows[i].packet, packet, len);
+		assert_int_equal(inner_parse(packet, len, &in), INNER_OK);
+		assert_int_equal(in.udp_src, port_rows[i].src);
+		assert_int_equal(in.udp_dst, port_rows[i].dst);
+	}
+}
+
 /* The rules once more, in the order in which a person would check them. */
 static enum inner_error naive_parse(const uint8_t *p, size_t len, size_t *ret_len)
 {
@@ -304,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(length_rows),
 		cmocka_unit_test(fields_of_both_versions),
+		cmocka_unit_test(udp_ports),
 		cmocka_unit_test(fa5_inner_lengths_and_versions),
 		cmocka_unit_test(fa9_padding_never_beyond_mtu),
 		cmocka_unit_test(ecn_encapsulate_rows),
