@@ -29,7 +29,11 @@ struct tun {
  * any other link). why says it in words.
  */
 MUST_CHECK int tun_open(const char *name, struct diag *why, struct tun *ret);
-/* Take over an open TUN descriptor (WG_TUN_FD): its real name wins. Owns fd on success. */
+/*
+ * Take over an open TUN descriptor (WG_TUN_FD): its real name wins, and offloads are switched off.
+ * Owns fd on success. It must have been opened with IFF_NO_PI, which cannot be asked: TUNGETIFF
+ * sets that bit as IFF_NOFILTER too.
+ */
 MUST_CHECK int tun_adopt(int fd, struct diag *why, struct tun *ret);
 void tun_close(struct tun *t);
 

@@ -206,8 +206,6 @@ int tun_adopt(int fd, struct diag *why, struct tun *ret)
 	if (!(flags & IFF_TUN))
 		return refuse(why, -EINVAL, t.name,
 			      "is a TAP device (Ethernet); a TUN device (IP) is needed");
-	if (!(flags & IFF_NO_PI))
-		return refuse(why, -EINVAL, t.name, "was opened without IFF_NO_PI");
 	error = set_flags(fd);
 	if (!error)
 		error = set_up(&t, flags);
