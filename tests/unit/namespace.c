@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -14,10 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -113,6 +117,31 @@ void test_link_delete(const char *name)
 	perform(&r);
 }
 
+/*
+ * The kernel installs the route to an IPv6 address of its own a moment after it has said yes; until
+ * then what comes for it is dropped.
+ */
+static void wait_for_route(const uint8_t *ip)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	char line[256], want[40];
+	bool found = false;
+
+	for (size_t i = 0; i < 16; ++i)
+		(void)snprintf(want + 2 * i, 3, "%02x", ip[i]);
+	strcat(want, " 80");
+	for (int i = 0; !found && i < 5000; ++i) {
+		FILE *const f = fopen("/proc/thread-self/net/ipv6_route", "re");
+
+		assert_non_null(f);
+		while (!found && fgets(line, sizeof(line), f))
+			found = strncmp(line, want, strlen(want)) == 0;
+		(void)fclose(f); /* only read */
+		(void)nanosleep(&moment, NULL);
+	}
+	assert_true(found);
+}
+
 void test_link_address(const char *name, const char *ip, unsigned int bits, bool add)
 {
 	const bool is_v6 = strchr(ip, ':') != NULL;
@@ -131,6 +160,8 @@ void test_link_address(const char *name, const char *ip, unsigned int bits, bool
 	attribute(&r, IFA_LOCAL, bytes, len);
 	attribute(&r, IFA_ADDRESS, bytes, len);
 	perform(&r);
+	if (is_v6 && add)
+		wait_for_route(bytes);
 }
 
 void test_sysctl(const char *path, const char *value)
@@ -200,18 +231,49 @@ void test_namespace_end(pid_t holder)
 	assert_int_equal(waitpid(holder, NULL, 0), holder);
 }
 
-void test_unprivileged(void (*run)(void *ctx), void *ctx)
+void test_drop_capabilities(void)
 {
-	const pid_t pid = fork();
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[2] = { 0 };
+
+	assert_int_equal(syscall(SYS_capset, &header, none), 0);
+}
+
+struct as_user {
+	void (*run)(void *ctx);
+	void *ctx;
+};
+
+static void become_user(void *ctx)
+{
+	const struct as_user *a = ctx;
+
+	assert_int_equal(setgid(NOBODY), 0);
+	assert_int_equal(setuid(NOBODY), 0);
+	a->run(a->ctx);
+}
+
+void test_in_child(void (*run)(void *ctx), void *ctx)
+{
+	pid_t pid;
 	int status;
 
+	(void)fflush(stdout); /* else the child prints it again */
+	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
-			_exit(2);
-		run(ctx);
+		/* else a failed assertion goes on with the next test, in the child */
+		if (setenv("CMOCKA_TEST_ABORT", "1", 1) == 0)
+			run(ctx);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+void test_in_child_as_user(void (*run)(void *ctx), void *ctx)
+{
+	struct as_user a = { run, ctx };
+
+	test_in_child(become_user, &a);
 }

@@ -25,7 +25,9 @@ void test_link_move(const char *name, int namespace);
 void test_link_address(const char *name, const char *ip, unsigned int bits, bool add);
 void test_sysctl(const char *path, const char *value);
 
-/* Run in a child without privilege; its failed assertions fail the test. */
-void test_unprivileged(void (*run)(void *ctx), void *ctx);
+/* Run in a child; an assertion that fails there fails the test here. */
+void test_in_child(void (*run)(void *ctx), void *ctx);
+void test_in_child_as_user(void (*run)(void *ctx), void *ctx); /* another uid, no capability */
+void test_drop_capabilities(void);                             /* still root, but powerless */
 
 #endif

@@ -198,7 +198,7 @@ static void only_root_may(void **state)
 {
 	(void)state;
 	need_root();
-	test_unprivileged(refused_to_a_user, NULL);
+	test_in_child_as_user(refused_to_a_user, NULL);
 }
 
 static void *log_many(void *arg)

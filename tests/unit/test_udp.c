@@ -287,7 +287,7 @@ static void what_needs_privilege_says_so(void **state)
 	(void)state;
 	test_namespace_enter();
 	test_sysctl("/proc/sys/net/ipv4/ip_unprivileged_port_start", "1024");
-	test_unprivileged(bind_with_mark, NULL);
+	test_in_child_as_user(bind_with_mark, NULL);
 }
 
 static enum udp_sent send_from(const struct udp *u, const struct endpoint *to, const char *ip,
