@@ -30,8 +30,10 @@ static int parse_true(const char *value, bool *ret)
 
 static int parse_private_key(struct uapi_parser *p, const char *value)
 {
+	if (parse_key(value, p->patch.private_key.bytes) < 0)
+		return -EINVAL;
 	p->patch.has_private_key = true;
-	return parse_key(value, p->patch.private_key.bytes);
+	return 0;
 }
 
 static int parse_listen_port(struct uapi_parser *p, const char *value)
@@ -88,14 +90,18 @@ static int parse_update_only(struct uapi_parser *p, const char *value)
 
 static int parse_preshared_key(struct uapi_parser *p, const char *value)
 {
+	if (parse_key(value, last_peer(p)->preshared_key.bytes) < 0)
+		return -EINVAL;
 	last_peer(p)->has_preshared_key = true;
-	return parse_key(value, last_peer(p)->preshared_key.bytes);
+	return 0;
 }
 
 static int parse_endpoint(struct uapi_parser *p, const char *value)
 {
+	if (!text_to_endpoint(value, &last_peer(p)->endpoint))
+		return -EINVAL;
 	last_peer(p)->has_endpoint = true;
-	return text_to_endpoint(value, &last_peer(p)->endpoint) ? 0 : -EINVAL;
+	return 0;
 }
 
 static int parse_keepalive(struct uapi_parser *p, const char *value)

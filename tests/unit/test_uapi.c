@@ -176,6 +176,10 @@ static void check_row(const struct row *row, size_t piece)
 		assert_true(p.why.text[0] && p.why.hint[0] && p.why.id);
 		assert_null(strstr(p.why.text, "0102"));
 		assert_null(strstr(p.why.text, "AQID"));
+		assert_false(
+			p.patch.has_private_key); /* no row has a good one before the bad line */
+		assert_false(p.patch.peer_count &&
+			     (p.patch.peers[0].has_endpoint || p.patch.peers[0].has_preshared_key));
 	}
 	uapi_parser_done(&p);
 }
