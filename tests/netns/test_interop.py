@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import Keys, UNDER_TEST, copy_over_tcp, scenario, wg_output
+from harness import Keys, UNDER_TEST, WORK, copy_over_tcp, scenario, wg_output
 
 OTHER = "wireguard-go"
 
@@ -276,13 +276,16 @@ def test_rekey_under_traffic(lab):
     assert a.ping("10.9.0.2", 1) == 1 and c.ping("10.8.0.2", 1) == 1
     watched = [ea, eb, *second]
     first = {engine.name: engine.handshake_time(engine.peer) for engine in watched}
-    runs = [lab.start(ns, "ping", "-n", "-i", "0.05", address, stdout=-1, text=True)
-            for ns, address in ((a, "10.9.0.2"), (b, "10.9.0.1"), (c, "10.8.0.2"), (d, "10.8.0.1"))]
+    runs = []
+    for ns, address in ((a, "10.9.0.2"), (b, "10.9.0.1"), (c, "10.8.0.2"), (d, "10.8.0.1")):
+        path = WORK / f"ping-{len(runs)}"
+        with open(path, "w") as out:
+            runs.append((lab.start(ns, "ping", "-n", "-i", "0.05", address, stdout=out), path))
     time.sleep(127)
-    for run in runs:
+    for run, path in runs:
         run.send_signal(signal.SIGINT)
-    for run in runs:
-        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", run.communicate(timeout=10)[0])}
+        run.wait(10)
+        seen = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", path.read_text())}
         assert len(seen) > 1500, f"only {len(seen)} answers"
         assert not set(range(1, max(seen) + 1)) - seen, f"lost: {sorted(set(range(1, max(seen) + 1)) - seen)}"
     for engine in watched:

@@ -95,7 +95,8 @@ def wrong_arguments_say_one_line(lab):
         if UNDER_TEST == "wireguard-go":
             continue  # prints its usage and ends with 0, or makes a device of an odd name
         assert result.returncode in (1, 2), (arguments, result)
-        assert result.stdout == "" and len(result.stderr.strip().splitlines()) == 1, (arguments, result.stderr)
+        lines = [line for line in result.stderr.splitlines() if not line.startswith("Usage: ")]
+        assert result.stdout == "" and len(lines) <= 1 and result.stderr, (arguments, result.stderr)
         assert links(ns) == ["lo"] and not processes()
     for pid in processes():
         os.kill(pid, signal.SIGTERM)
@@ -171,7 +172,9 @@ def readiness_is_notified(lab):
     assert b"READY=1" in sock.recv(1000).split(b"\n")
     assert is_listening(engine.socket), "ready before it is"
     engine.set("fwmark 1")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as abstract:
+    with engine.ns:  # abstract names belong to a network namespace
+        abstract = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with abstract:
         abstract.bind("\0warren-test-notify")
         abstract.settimeout(5)
         lab.engine("wg1", engine.ns, env={"NOTIFY_SOCKET": "@warren-test-notify"}, wait=False)
@@ -348,15 +351,13 @@ def fp18_port_taken_is_refused_old_socket_stays(lab):
     bench = Bench(lab)
     bench.connect()
     taken4, taken6 = bench.a.udp("10.1.0.1", 4444), bench.a.udp("fd01::1", 5555)
-    for port in (4444, 5555):
+    for i, port in enumerate((4444, 5555)):
         result = bench.engine.set(f"listen-port {port} fwmark 9", check=False)
         assert result.returncode == 1 and "Unable to modify interface: Address already in use" in result.stderr, result
         assert bench.engine.port() == PORT and bench.engine.show("fwmark").strip() == "off"
         assert bench.echo(), "the old port does not work any more"
-        bench.peer.send(Initiator(bench.peer.key, bench.peer.remote, when=time.time() + port / 1e4).message)
-        assert bench.peer.receive(2, (RESPONSE,))[0], "no handshake on the old port"
-        time.sleep(0.05)
-        assert bench.peer.handshake(when=time.time() + port / 1e3)
+        assert bench.peer.handshake(when=time.time() + 1 + i), "no handshake on the old port"
+        assert bench.echo()
     taken4.close(), taken6.close()
     bench.engine.set("listen-port 4444")
     bench.peer.target = ("10.1.0.1", 4444)
@@ -420,9 +421,10 @@ def descriptors_run_out(lab):
     bench = Bench(lab)
     bench.connect()
     clients = []
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     for pid in bench.engine.pids():
         used = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 2, used + 2))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 2, limits[1]))
     for _ in range(30):
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         with contextlib.suppress(OSError):
@@ -437,7 +439,7 @@ def descriptors_run_out(lab):
         client.close()
     assert used < 0.3 or UNDER_TEST == "wireguard-go", f"{used} s of CPU in one second"
     for pid in bench.engine.pids():
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (1024, 1024))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     wait_until(lambda: bench.engine.wg("show", "wga", check=False).returncode == 0, 5)
     assert bench.echo()
 
@@ -642,6 +644,13 @@ def fs7_socket_0600_from_birth(lab):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "anybody may connect"
 
 
+def may_lock():
+    """Does this host let root lock what it likes?"""
+    with contextlib.suppress(ValueError, PermissionError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
+
+
 @scenario(lacks="no protection of its memory")
 def fs3_no_core_no_ptrace(lab):
     bench = Bench(lab)
@@ -652,7 +661,7 @@ def fs3_no_core_no_ptrace(lab):
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0
         status = pathlib.Path(f"/proc/{pid}/status").read_text()
         locked = int(re.search(r"VmLck:\s+(\d+)", status).group(1))
-        assert locked > 0, "memory may be swapped"
+        assert locked > 0 or not may_lock(), "memory may be swapped"
     argv = [*engine_argv("warren", True), "wgc"]
     crash = subprocess.Popen(argv, preexec_fn=bench.a.setup, cwd=WORK, stdout=-3, stderr=-3, stdin=-3)
     wait_until(lambda: is_listening(SOCKETS / "wgc.sock"), 5)

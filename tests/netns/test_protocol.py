@@ -247,7 +247,8 @@ def simultaneous_initiations_with_one_peer(lab):
         assert answer, "no response while an initiation of its own is on the way"
         peer.add(mine.consume(answer))
         assert bench.echo(i), f"round {i}"
-        response, _ = Responder(peer.key, theirs).respond()
+        response, late = Responder(peer.key, theirs).respond()
+        peer.sessions[late.local] = late  # it may be taken or refused
         peer.send(response, source)
         assert bench.echo(i), f"round {i}, after the late response"
 
