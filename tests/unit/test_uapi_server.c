@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -289,6 +291,22 @@ static bool is_file(const char *path)
 	return lstat(path, &st) == 0;
 }
 
+/* How often the loop would wake in a while with nothing that can be done. */
+static int count_wakes(struct fixture *f, int ms)
+{
+	const uint64_t end = now_ms() + (uint64_t)ms;
+	struct pollfd p = { .fd = uapi_server_fd(f->server), .events = POLLIN };
+	int wakes = 0;
+
+	while (now_ms() < end) {
+		if (poll(&p, 1, 10) == 1) {
+			++wakes;
+			uapi_server_handle(f->server);
+		}
+	}
+	return wakes;
+}
+
 static void requests_are_served_in_sequence(void **state)
 {
 	struct fixture *f = *state;
@@ -370,6 +388,7 @@ static void fc6_error_closes_connection(void **state)
 	} rows[] = {
 		{ "set=1\nlisten_port=x\n\nset=1\nlisten_port=9\n\n", "errno=-22\n\n" },
 		{ "set=1\nlisten_port\nlisten_port=9\n\n", "errno=-71\n\n" },
+		{ "set=1\nlisten_port=x\nset=1\nlisten_port=9\n\n", "errno=-22\n\n" },
 		{ "get=1\nlisten_port=9\n\n", "errno=22\n\n" },
 		{ "bogus=1\n\nset=1\nlisten_port=9\n\n", "" },
 		{ "\nset=1\nlisten_port=9\n\n", "" },
@@ -449,6 +468,7 @@ static void client_that_never_reads(struct fixture *f)
 	f->device.peers = 30000;
 	say(f, idle, "get=1\n\nget=1\n\n");
 	settle(f);
+	assert_int_equal(count_wakes(f, 100), 0);
 	f->device.peers = 0;
 	say(f, fd, "get=1\n\n");
 	expect(f, fd, get_answer);
@@ -550,22 +570,6 @@ static void fc7_trickling_is_no_progress(void **state)
 	for (int i = 0; i < UAPI_CLIENTS_MAX; ++i)
 		close(fds[i]);
 	close(fd);
-}
-
-/* How often the loop would wake in a while with nothing that can be done. */
-static int count_wakes(struct fixture *f, int ms)
-{
-	const uint64_t end = now_ms() + (uint64_t)ms;
-	struct pollfd p = { .fd = uapi_server_fd(f->server), .events = POLLIN };
-	int wakes = 0;
-
-	while (now_ms() < end) {
-		if (poll(&p, 1, 10) == 1) {
-			++wakes;
-			uapi_server_handle(f->server);
-		}
-	}
-	return wakes;
 }
 
 static void fp4_no_descriptors_never_spins(void **state)
@@ -735,7 +739,7 @@ static void one_race(struct fixture *f, bool stale)
 		assert_true(pid >= 0);
 		if (pid == 0) {
 			close(gate[1]);
-			_exit(race(f, gate[0], done[1]));
+			_exit(prctl(PR_SET_PDEATHSIG, SIGKILL) ? 3 : race(f, gate[0], done[1]));
 		}
 	}
 	close(gate[1]);
@@ -743,8 +747,8 @@ static void one_race(struct fixture *f, bool stale)
 		assert_true(wait(&status) > 0 && WIFEXITED(status));
 		lost += WEXITSTATUS(status) == 1;
 	}
-	assert_int_equal(read(done[0], &byte, 1), 1);
 	assert_int_equal(lost, STARTERS - 1);
+	assert_int_equal(read(done[0], &byte, 1), 1);
 	const int fd = dial(f);
 	assert_int_equal(send(fd, "get=1\n\n", 7, 0), 7);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -816,7 +820,7 @@ static void is_0600_from_birth(struct fixture *f)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(watch_modes(f->dir, watch));
+		_exit(prctl(PR_SET_PDEATHSIG, SIGKILL) ? 102 : watch_modes(f->dir, watch));
 	for (int i = 0; i < 50; ++i) {
 		struct stat st;
 
