@@ -74,18 +74,33 @@ static void clear_flags(struct peer *p, unsigned int flags)
 		list_remove(&p->of_busy);
 }
 
+static bool can_initiate(const struct core *c, const struct peer *p)
+{
+	return c->is_up && c->has_key && endpoint_is_set(&p->endpoint);
+}
+
 bool core_may_initiate(const struct core *c, struct moment now, const struct peer *p)
 {
-	if (!c->is_up || !c->has_key || !endpoint_is_set(&p->endpoint))
-		return false;
-	return !p->handshake_sent || now.boot >= p->handshake_sent + REKEY_TIMEOUT;
+	return can_initiate(c, p) &&
+	       (!p->handshake_sent || now.boot >= p->handshake_sent + REKEY_TIMEOUT);
+}
+
+/* Too early is not never: what answers the last message may be lost, and what waits must not wait
+ * for the next packet. */
+static void initiate_soon(struct core *c, struct moment now, struct peer *p)
+{
+	if (core_may_initiate(c, now, p)) {
+		core_set_flags(c, p, PEER_WANTS_INITIATION);
+	} else if (can_initiate(c, p)) {
+		timers_initiation_postponed(&p->timers, p->handshake_sent + REKEY_TIMEOUT);
+		core_schedule(c, p);
+	}
 }
 
 void core_want_handshake(struct core *c, struct moment now, struct peer *p)
 {
 	timers_handshake_wanted(&p->timers);
-	if (core_may_initiate(c, now, p))
-		core_set_flags(c, p, PEER_WANTS_INITIATION);
+	initiate_soon(c, now, p);
 }
 
 void core_moved(struct peer *p, const struct endpoint *from, const struct source *to)
@@ -194,6 +209,19 @@ void core_down(struct core *c, struct moment now)
 		silence(c, now, p);
 }
 
+void core_peer_changed(struct core *c, struct moment now, struct peer *p)
+{
+	if (!c->is_up)
+		return;
+	if (p->staged_count)
+		core_set_flags(c, p, PEER_WANTS_FLUSH);
+	/* A keepalive that had no endpoint or key to go to so far. */
+	if (p->keepalive && p->timers.at[TIMER_PERSISTENT] == TIME_NEVER &&
+	    endpoint_is_set(&p->endpoint))
+		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+	(void)now;
+}
+
 /* Another identity: what was agreed under the old one may still be read, but nothing is sent with
  * it. */
 static void end_identity(struct core *c, struct peer *p)
@@ -235,8 +263,10 @@ bool core_set_private_key(struct core *c, struct moment now, const struct key_pr
 	p = has_key ? core_find_peer(c, &c->local.public) : NULL;
 	if (p)
 		core_remove_peer(c, now, p);
-	for (p = NULL; (p = core_next_peer(c, p));)
+	for (p = NULL; (p = core_next_peer(c, p));) {
 		end_identity(c, p);
+		core_peer_changed(c, now, p);
+	}
 	return true;
 }
 
@@ -360,17 +390,9 @@ void core_disallow_all(struct core *c, struct peer *p)
 	allowedips_remove_owner(&c->allowed, &p->allowed);
 }
 
-void core_peer_changed(struct core *c, struct moment now, struct peer *p)
+void core_set_port(struct core *c, uint16_t port)
 {
-	if (!c->is_up)
-		return;
-	if (p->staged_count)
-		core_set_flags(c, p, PEER_WANTS_FLUSH);
-	/* A keepalive that had no endpoint or key to go to so far. */
-	if (p->keepalive && p->timers.at[TIMER_PERSISTENT] == TIME_NEVER &&
-	    endpoint_is_set(&p->endpoint))
-		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
-	(void)now;
+	c->listen_port = port;
 }
 
 void core_forget_sources(struct core *c)
@@ -432,8 +454,8 @@ static void act(struct core *c, struct moment now, struct peer *p, unsigned int 
 		peer_drop_handshake(p, &c->table);
 		peer_drop_sessions(p, &c->table, &c->config.memory);
 	}
-	if ((actions & TIMER_DO_RETRY) && core_may_initiate(c, now, p))
-		core_set_flags(c, p, PEER_WANTS_INITIATION);
+	if (actions & TIMER_DO_RETRY)
+		initiate_soon(c, now, p);
 	if (actions & TIMER_DO_HANDSHAKE)
 		core_want_handshake(c, now, p);
 	if (actions & TIMER_DO_KEEPALIVE)

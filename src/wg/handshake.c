@@ -133,6 +133,9 @@ bool handshake_initiate(struct core *c, struct moment now, struct peer *p,
 		return false;
 	memset(ret, 0, sizeof(*ret));
 	p->handshake_sent = now.boot;
+	/* Whatever becomes of the job, there is another try. */
+	timers_initiation_sent(&p->timers, now.boot, core_jitter(c));
+	core_schedule(c, p);
 	if (!entropy_fill(&c->config.entropy, ret->ephemeral.bytes, KEY_LEN)) {
 		(void)drop(c, p, REJECT_NO_RANDOM, now, &p->endpoint);
 		return false;

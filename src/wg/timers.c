@@ -129,6 +129,12 @@ void timers_initiation_sent(struct timers *t, uint64_t now, uint32_t jitter)
 	t->at[TIMER_RETRANSMIT] = now + jittered(REKEY_TIMEOUT, jitter);
 }
 
+void timers_initiation_postponed(struct timers *t, uint64_t until)
+{
+	if (!is_running(t, TIMER_RETRANSMIT))
+		t->at[TIMER_RETRANSMIT] = until;
+}
+
 void timers_session_begun(struct timers *t, uint64_t now)
 {
 	t->at[TIMER_WIPE] = now + WIPE_AFTER_TIME;

@@ -55,6 +55,7 @@ void timers_authenticated_sent(struct timers *t, uint64_t now);
 void timers_authenticated_received(struct timers *t, uint64_t now);
 void timers_handshake_wanted(struct timers *t); /* for another reason than a retry */
 void timers_initiation_sent(struct timers *t, uint64_t now, uint32_t jitter);
+void timers_initiation_postponed(struct timers *t, uint64_t until); /* too early for one now */
 void timers_session_begun(struct timers *t, uint64_t now);
 void timers_handshake_complete(struct timers *t);
 
