@@ -340,6 +340,7 @@ struct peer *core_add_peer(struct core *c, const struct key_public *key)
 	list_remove(&p->of_core);
 	--c->spare_count;
 	peer_init(p, key);
+	p->serial = ++c->peers_ever;
 	keytable_add(&c->keys, &p->public_key, p);
 	list_append(&c->peers, &p->of_core);
 	++c->peer_count;

@@ -41,6 +41,7 @@ struct core {
 	struct schedule schedule;
 	struct list peers;
 	size_t peer_count;
+	uint64_t peers_ever;     /* added so far: serials */
 	struct list spare_peers; /* reserved, not yet used */
 	size_t spare_count;
 	struct list busy;   /* peers with flags */

@@ -86,6 +86,7 @@ static enum handshake_step start_finish(struct core *c, struct moment now, const
 	ret->local = c->local;
 	ret->identity_generation = c->identity_generation;
 	ret->pending = p->handshake.pending;
+	ret->peer_serial = p->serial;
 	ret->handshake_generation = p->handshake.generation;
 	ret->psk = p->psk;
 	ret->psk_generation = p->psk_generation;
@@ -147,6 +148,7 @@ bool handshake_initiate(struct core *c, struct moment now, struct peer *p,
 	ret->remote = p->public_key;
 	ret->static_static = p->static_static;
 	ret->has_static_static = p->has_static_static;
+	ret->peer_serial = p->serial;
 	ret->handshake_generation = p->handshake.generation;
 	stamp_write(stamp_next(&c->stamp, now), ret->stamp);
 	return true;
@@ -250,7 +252,8 @@ static enum handshake_step commit_initiate(struct core *c, struct moment now,
 	struct message_initiation *message = &job->initiation_message;
 	uint32_t index;
 
-	if (!p || job->handshake_generation != p->handshake.generation)
+	if (!p || job->peer_serial != p->serial ||
+	    job->handshake_generation != p->handshake.generation)
 		return drop(c, p, REJECT_CHANGED, now, NULL);
 	if (!job->ok)
 		return drop(c, p, job->has_static_static ? REJECT_CRYPTO : REJECT_STAMP, now,
@@ -292,6 +295,7 @@ static enum handshake_step commit_identify(struct core *c, struct moment now,
 	crypto_clamp(&job->ephemeral);
 	job->task = TASK_RESPOND;
 	job->remote = p->public_key;
+	job->peer_serial = p->serial;
 	job->static_static = p->static_static;
 	job->has_static_static = p->has_static_static;
 	job->psk = p->psk;
@@ -344,7 +348,7 @@ static enum handshake_step commit_respond(struct core *c, struct moment now,
 {
 	struct peer *p = keytable_find(&c->keys, &job->remote);
 
-	if (!p || job->psk_generation != p->psk_generation)
+	if (!p || job->peer_serial != p->serial || job->psk_generation != p->psk_generation)
 		return drop(c, p, REJECT_CHANGED, now, &job->from);
 	if (!job->ok)
 		return drop(c, p, REJECT_STAMP, now, &job->from);
@@ -365,7 +369,7 @@ static enum handshake_step commit_finish(struct core *c, struct moment now,
 	struct session *s;
 
 	/* Another copy of this response, or a newer initiation, may have come first (F-H1). */
-	if (!p || entry->session || p->handshake.index != index ||
+	if (!p || job->peer_serial != p->serial || entry->session || p->handshake.index != index ||
 	    p->handshake.generation != job->handshake_generation ||
 	    p->psk_generation != job->psk_generation)
 		return drop(c, p, REJECT_RESPONSE_STALE, now, &job->from);

@@ -51,6 +51,7 @@ struct handshake_job {
 	struct endpoint from;
 	struct source to;
 	uint64_t identity_generation;
+	uint64_t peer_serial; /* a peer configured again is another one */
 	uint64_t psk_generation;
 	uint64_t handshake_generation;
 };

@@ -37,6 +37,7 @@ struct peer_handshake { /* ours, until its response comes */
 
 struct peer {
 	struct list of_core; /* in the order they were configured */
+	uint64_t serial;     /* no two peers of a core have the same one, ever */
 	struct list of_busy; /* while flags is not 0 */
 	unsigned int flags;
 
