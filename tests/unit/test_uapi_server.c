@@ -461,7 +461,8 @@ static void client_that_never_reads(struct fixture *f)
 {
 	const int idle = dial(f), fd = dial(f);
 	char *text = malloc(64 << 20);
-	size_t len = 0, more;
+	const char tail[] = "errno=0\n\nlisten_port=7\nerrno=0\n\n";
+	size_t len;
 	int error;
 
 	assert_non_null(text);
@@ -473,14 +474,11 @@ static void client_that_never_reads(struct fixture *f)
 	say(f, fd, "get=1\n\n");
 	expect(f, fd, get_answer);
 	close(fd);
-	do {
-		more = hear(f, idle, text + len, 1, &error);
-		len += more;
-		assert_true(len < 60U << 20);
-	} while (more && (len < 2 || memcmp(text + len - 2, "\n\n", 2) != 0));
+	shutdown(idle, SHUT_WR);
+	len = hear(f, idle, text, 64 << 20, &error);
+	assert_int_equal(error, 0);
 	assert_true(len > 8U << 20);
-	assert_memory_equal(text + len - strlen("errno=0\n\n"), "errno=0\n\n", 9);
-	expect(f, idle, get_answer);
+	assert_memory_equal(text + len - strlen(tail), tail, strlen(tail));
 	free(text);
 	close(idle);
 	settle(f);
@@ -766,10 +764,8 @@ static void one_race(struct fixture *f, bool stale)
 
 static void fp17_fifty_binds_race_one_wins(void **state)
 {
-	for (int i = 0; i < 3; ++i) {
-		one_race(*state, false);
-		one_race(*state, true);
-	}
+	one_race(*state, false);
+	one_race(*state, true);
 }
 
 /* Looks at every name at once when it appears, in a process of its own. */
