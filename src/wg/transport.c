@@ -79,6 +79,10 @@ void transport_stage(struct core *c, struct moment now, const struct inner *inne
 
 	if (!p || !c->is_up)
 		return;
+	if (size > c->config.staged_budget) {
+		reject_out(c, now, p, REJECT_OUT_STAGED_FULL, inner);
+		return;
+	}
 	while (p->staged_count >= STAGED_PER_PEER) {
 		reject_out(c, now, p, REJECT_OUT_STAGED_FULL, inner);
 		core_free_staged(c, list_entry(p->staged.next, struct staged, of_peer));
@@ -89,7 +93,7 @@ void transport_stage(struct core *c, struct moment now, const struct inner *inne
 		reject_out(c, now, oldest->peer, REJECT_OUT_STAGED_FULL, inner);
 		core_free_staged(c, oldest);
 	}
-	s = size > c->config.staged_budget ? NULL : memory_take(&c->config.memory, size);
+	s = memory_take(&c->config.memory, size);
 	if (!s) {
 		reject_out(c, now, p, REJECT_NO_MEMORY, inner);
 		return;
@@ -245,6 +249,9 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 	bool any = false, any_data = false;
 
 	memset(ret_len, 0, n * sizeof(*ret_len));
+	/* It went while they were being opened. */
+	for (size_t i = 0; !s && i < n; ++i)
+		reject_count(&c->rejects, NULL, REJECT_INDEX, now, &arrival->from);
 	for (size_t i = 0; s && i < n; ++i) {
 		if (!is_fresh(c, now, p, s, &packets[i], &arrival->from))
 			continue;
