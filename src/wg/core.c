@@ -294,14 +294,25 @@ static bool reserve_peers(struct core *c, size_t n)
 	return true;
 }
 
+static void trim_peers(struct core *c, size_t n)
+{
+	while (c->spare_count > n) {
+		struct peer *p = list_entry(c->spare_peers.prev, struct peer, of_core);
+
+		list_remove(&p->of_core);
+		memory_give(&c->config.memory, p, sizeof(*p));
+		--c->spare_count;
+	}
+}
+
 bool core_reserve(struct core *c, size_t peers, size_t prefixes)
 {
-	const size_t total = c->peer_count + peers;
+	const size_t total = c->peer_count + peers, before = c->spare_count;
 
 	if (!table_reserve(&c->table, total * INDICES_PER_PEER) ||
 	    !keytable_reserve(&c->keys, total) || !schedule_reserve(&c->schedule, total) ||
 	    !reserve_peers(c, peers) || !allowedips_reserve(&c->allowed, prefixes)) {
-		core_release(c);
+		trim_peers(c, before);
 		return false;
 	}
 	return true;
@@ -309,13 +320,7 @@ bool core_reserve(struct core *c, size_t peers, size_t prefixes)
 
 void core_release(struct core *c)
 {
-	while (!list_empty(&c->spare_peers)) {
-		struct peer *p = list_entry(c->spare_peers.next, struct peer, of_core);
-
-		list_remove(&p->of_core);
-		memory_give(&c->config.memory, p, sizeof(*p));
-	}
-	c->spare_count = 0;
+	trim_peers(c, 0);
 	allowedips_release(&c->allowed);
 }
 
