@@ -397,23 +397,25 @@ static uint64_t take_handshake(struct sim_node *n, const struct sim_message *m)
 	return o->message_cost;
 }
 
-static void wake_brain(struct sim_node *n, uint64_t at)
+static void wake_brain(struct sim_node *n)
 {
-	n->is_brain_busy = n->queue_len > 0;
-	if (n->is_brain_busy)
-		push(n->sim, new_event(n->sim, EVENT_BRAIN, n, at));
+	struct sim *s = n->sim;
+
+	n->is_brain_awake = n->queue_len > 0;
+	if (n->is_brain_awake)
+		push(s, new_event(s, EVENT_BRAIN, n,
+				  n->brain_free_at > s->now ? n->brain_free_at : s->now));
 }
 
 static void brain(struct sim_node *n)
 {
 	struct sim_message *m = n->queue_first;
-	uint64_t cost;
 
 	n->queue_first = m->next;
 	--n->queue_len;
-	cost = take_handshake(n, m);
+	n->brain_free_at = n->sim->now + take_handshake(n, m);
 	free(m);
-	wake_brain(n, n->sim->now + cost);
+	wake_brain(n);
 }
 
 static void enqueue(struct sim_node *n, struct sim_message *m)
@@ -429,8 +431,8 @@ static void enqueue(struct sim_node *n, struct sim_message *m)
 	else
 		n->queue_last->next = m;
 	n->queue_last = m;
-	if (!n->is_brain_busy)
-		wake_brain(n, n->sim->now);
+	if (!n->is_brain_awake)
+		wake_brain(n);
 }
 
 static void take_data(struct sim_node *n, struct sim_event *e)
@@ -638,7 +640,7 @@ static void stop_core(struct sim_node *n)
 		n->queue_first = m->next;
 		free(m);
 	}
-	n->is_brain_busy = false;
+	n->is_brain_awake = false;
 	++n->life;
 }
 

@@ -63,7 +63,8 @@ struct sim_node {
 	struct sim_message *queue_first;
 	struct sim_message *queue_last;
 	size_t queue_len;
-	bool is_brain_busy;
+	bool is_brain_awake;
+	uint64_t brain_free_at;
 	uint64_t stamp_sent[SIM_NODES_MAX];
 	uint64_t initiated_at[SIM_NODES_MAX]; /* boot time of the last initiation; 0: any time */
 	unsigned int initiations[SIM_NODES_MAX];

@@ -51,7 +51,7 @@ static void expect_all_talk(struct sim *s)
 static void fh1_no_transcript_twice_under_random_job_orders(void **state)
 {
 	(void)state;
-	for (unsigned int seed = 0; seed < 3 * sim_seeds(4); ++seed) {
+	for (unsigned int seed = 0; seed < 2 * sim_seeds(3); ++seed) {
 		struct sim_options o = racing(seed);
 		struct sim *s;
 
@@ -75,7 +75,7 @@ static void fh2_simultaneous_initiations(void **state)
 	const uint64_t delay = 10 * NS_PER_MS;
 
 	(void)state;
-	for (unsigned int seed = 0; seed < 10 * sim_seeds(6); ++seed) {
+	for (unsigned int seed = 0; seed < 8 * sim_seeds(5); ++seed) {
 		const struct sim_options o = { .seed = seed,
 					       .nodes = 2,
 					       .weather = { .delay = delay },
@@ -186,7 +186,7 @@ static void restore(struct sim *s)
 static void fh11_changes_while_jobs_are_in_flight(void **state)
 {
 	(void)state;
-	for (unsigned int seed = 0; seed < sim_seeds(8); ++seed) {
+	for (unsigned int seed = 0; seed < sim_seeds(5); ++seed) {
 		const struct sim_options o = racing(seed);
 		struct sim *s = sim_new(&o);
 
