@@ -10,6 +10,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -62,6 +64,30 @@ static void never_twice(void **state)
 		for (size_t j = 0; j < i; ++j)
 			assert_memory_not_equal(draws[i], draws[j], sizeof(draws[i]));
 	}
+}
+
+static int interruptions;
+
+/* Stands in for libc's: a seeded kernel is not interrupted before the first byte. */
+ssize_t getrandom(void *ret, size_t len, unsigned int flags)
+{
+	if (interruptions > 0) {
+		--interruptions;
+		errno = EINTR;
+		return -1;
+	}
+	return syscall(SYS_getrandom, ret, len, flags);
+}
+
+static void interrupted_at_once(void **state)
+{
+	uint8_t bytes[32] = { 0 };
+
+	(void)state;
+	interruptions = 3;
+	assert_true(crypto_random(bytes, sizeof(bytes)));
+	assert_int_equal(interruptions, 0);
+	assert_false(has_gap(bytes, sizeof(bytes)));
 }
 
 static volatile sig_atomic_t alarms;
@@ -157,12 +183,15 @@ static int self_test_fails(void)
 
 static void in_child(int (*body)(void))
 {
+	const struct rlimit limit = { 10, 10 };
 	const pid_t child = fork();
 	int status;
 
 	assert_true(child >= 0);
-	if (child == 0)
+	if (child == 0) {
+		(void)setrlimit(RLIMIT_CPU, &limit); /* a loop without end is a failure too */
 		_exit(body());
+	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == UNSUPPORTED) {
@@ -193,9 +222,13 @@ static void self_test_refuses_to_start(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fills_exactly),    cmocka_unit_test(never_twice),
-		cmocka_unit_test(interrupted),      cmocka_unit_test(refused),
-		cmocka_unit_test(refused_half_way), cmocka_unit_test(self_test_refuses_to_start),
+		cmocka_unit_test(fills_exactly),
+		cmocka_unit_test(never_twice),
+		cmocka_unit_test(interrupted_at_once),
+		cmocka_unit_test(interrupted),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(refused_half_way),
+		cmocka_unit_test(self_test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
