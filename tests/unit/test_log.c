@@ -176,12 +176,22 @@ static void long_lines(void **state)
 
 static void keeps_errno(void **state)
 {
+	int fd;
+
 	(void)state;
 	log_setup(LOG_INFO, "wg0");
 	errno = EXDEV;
 	log_line(LOG_INFO, "x");
 	assert_int_equal(errno, EXDEV);
 	log_line(LOG_DEBUG, "x");
+	assert_int_equal(errno, EXDEV);
+
+	/* polls writable, and is not */
+	fd = open("/dev/null", O_RDONLY);
+	assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	close(fd);
+	errno = EXDEV;
+	log_line(LOG_INFO, "x");
 	assert_int_equal(errno, EXDEV);
 }
 
@@ -310,9 +320,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(journal_priorities, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(control_characters, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(long_lines, open_pipe, close_pipe),
-		cmocka_unit_test_setup_teardown(keeps_errno, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(full_pipe, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(many_threads, open_pipe, close_pipe),
+		/* the last two leave lines behind that they lost */
+		cmocka_unit_test_setup_teardown(keeps_errno, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(no_reader, open_pipe, close_pipe),
 	};
 
