@@ -73,7 +73,7 @@ def kernel_peer_marks_ecn_alike(lab):
     assert ns.ping(tunnel.theirs[0], 3, wait=5) == 3
     sniffer = lab.sniffer(ns, "cable")
     for tos in (0, 1, 2, 3, 0xB8):
-        assert ns.ping(tunnel.theirs[0], 1, wait=5, options=("-Q", str(tos))) == 1
+        assert ns.ping(tunnel.theirs[0], 1, wait=5, tos=tos) == 1
     sniffer.stop()
     mine = [d.tos for d in sniffer.datagrams() if d.outgoing and d.type == 4]
     kernels = [d.tos for d in sniffer.datagrams() if not d.outgoing and d.type == 4]
