@@ -1,0 +1,2 @@
+/* The simulator's invariants, for the fuzzers too. */
+#include "../sim/watch.c"
