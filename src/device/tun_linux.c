@@ -285,9 +285,13 @@ ssize_t tun_read(const struct tun *t, uint8_t *buf, size_t room)
 
 int tun_write(const struct tun *t, const uint8_t *packet, size_t len)
 {
+	/* struct iovec is for both directions; writing only reads */
+	const union {
+		const uint8_t *given;
+		void *wanted;
+	} data = { .given = packet };
 	struct virtio_net_hdr h = { 0 };
-	const struct iovec parts[] = { { &h, (size_t)t->header },
-				       { (void *)(uintptr_t)packet, len } };
+	const struct iovec parts[] = { { &h, (size_t)t->header }, { data.wanted, len } };
 
 	return writev(t->fd, parts, (int)ELEMENTS(parts)) < 0 ? -errno : 0;
 }

@@ -219,10 +219,11 @@ ssize_t udp_receive(int fd, uint8_t *buf, size_t room, struct udp_arrival *ret)
 {
 	uint8_t control[UDP_CONTROL_ROOM];
 	struct sockaddr_storage from;
-	struct iovec part = { buf, room };
+	struct iovec part = { .iov_len = room };
 	struct msghdr m;
 	ssize_t len;
 
+	part.iov_base = buf;
 	/* An error that an earlier send left behind is told here first, and is cleared by the
 	 * telling. */
 	for (int i = 0; i < RECEIVE_TRIES; ++i) {
@@ -328,6 +329,13 @@ static bool may_be_pending(int fd, int error, const struct udp_listener *listene
 	return true;
 }
 
+/* struct iovec is for both directions; sending reads only. */
+union constant {
+	const uint8_t *given;
+	void *wanted;
+};
+
+/* NOLINTNEXTLINE(readability-function-size): one datagram, and what is known of it */
 enum udp_sent udp_send(const struct udp *u, const uint8_t *buf, size_t len,
 		       const struct endpoint *to, const struct source *source, uint8_t tos,
 		       const struct udp_listener *listener, int *ret_error)
@@ -338,7 +346,8 @@ enum udp_sent udp_send(const struct udp *u, const uint8_t *buf, size_t len,
 	enum udp_sent sent = UDP_SENT;
 	uint8_t control[UDP_CONTROL_ROOM];
 	struct sockaddr_storage address;
-	struct iovec part = { (void *)(uintptr_t)buf, len };
+	const union constant data = { .given = buf };
+	struct iovec part = { data.wanted, len };
 	struct msghdr m = { .msg_name = &address, .msg_iov = &part, .msg_iovlen = 1 };
 	bool doubted = false;
 	int error = EAFNOSUPPORT;
