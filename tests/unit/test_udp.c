@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "device/icmp.h"
 #include "device/tun.h"
 #include "namespace.h"
 #include "support.h"
@@ -663,6 +664,46 @@ static void packet_too_big_lowers_the_fragments(void **state)
 	tun_close(&wire);
 }
 
+/* What is said of a far host is also what a lost source is told by: the source must stay. */
+static void expect_source_kept(const struct tun *wire, bool has_room)
+{
+	struct udp a = bind_any(), b = bind_any(), flood = bind_any();
+	const struct endpoint dead = endpoint("10.7.0.2", 51820);
+	const struct endpoint live = { .ip = loopback4, .port = a.port };
+	const struct endpoint self = { .ip = loopback4, .port = b.port };
+	uint8_t packet[CAPTURE], answer[ICMP_ROOM];
+	int small = 2048;
+	size_t len;
+
+	if (!has_room) {
+		assert_int_equal(setsockopt(b.fd4, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)),
+				 0);
+		for (int i = 0; i < 100; ++i)
+			assert_int_equal(send_plain(&flood, "xxxxxxxxxxxxxxxx", 16, &self),
+					 UDP_SENT);
+	}
+	assert_int_equal(send_plain(&b, "one", 3, &dead), UDP_SENT);
+	len = icmp_unreachable(packet, capture(wire, packet), answer);
+	assert_true(len > 0);
+	assert_int_equal(tun_write(wire, answer, len), 0);
+	assert_int_equal(send_from(&b, &live, "127.0.0.1", 1, "two"), UDP_SENT);
+	expect(a.fd4, "two", "127.0.0.1");
+	udp_close(&a);
+	udp_close(&b);
+	udp_close(&flood);
+}
+
+static void nor_its_source(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	struct tun wire = open_wire();
+
+	expect_source_kept(&wire, true);
+	expect_source_kept(&wire, false);
+	tun_close(&wire);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -680,6 +721,7 @@ int main(void)
 		cmocka_unit_test(pending_error_of_a_dead_peer_costs_no_packet),
 		cmocka_unit_test(nor_when_another_thread_takes_the_error),
 		cmocka_unit_test(nor_when_the_queue_has_no_room),
+		cmocka_unit_test(nor_its_source),
 		cmocka_unit_test(the_outer_packet_is_as_the_kernel_driver_sends_it),
 		cmocka_unit_test(packet_too_big_lowers_the_fragments),
 	};
