@@ -373,6 +373,32 @@ static void fh9_two_equal_initiations_one_response(void **state)
 	pair_done(&pair);
 }
 
+/* A replay has cost one DH and gets no more. */
+static void replay_is_not_answered_by_compute(void **state)
+{
+	static const struct message_response zero;
+	struct handshake_datagram reply;
+	struct datagram initiation;
+	struct handshake_job job;
+
+	(void)state;
+	pair_init(&pair);
+	begin_initiation(&initiation);
+	for (int i = 0; i < 2; ++i) {
+		assert_int_equal(receive(1, &initiation, &job), HANDSHAKE_WORK);
+		handshake_compute(&job);
+		assert_int_equal(handshake_commit(pair.host[1].core, pair.now, &job, &reply),
+				 HANDSHAKE_WORK);
+		handshake_compute(&job);
+		assert_int_equal(job.is_replayed, i == 1);
+		if (i == 1)
+			assert_memory_equal(&job.response_message, &zero, sizeof(zero));
+		assert_int_equal(handshake_commit(pair.host[1].core, pair.now, &job, &reply),
+				 i == 0 ? HANDSHAKE_SEND : HANDSHAKE_DROPPED);
+	}
+	pair_done(&pair);
+}
+
 static void set_psk(unsigned int i, uint8_t n)
 {
 	const struct key_shared psk = { { n } };
@@ -1219,6 +1245,7 @@ int main(void)
 		cmocka_unit_test(fh2_simultaneous_initiations_lose_no_index),
 		cmocka_unit_test(fh8_garbage_response_does_not_clear_state),
 		cmocka_unit_test(fh9_two_equal_initiations_one_response),
+		cmocka_unit_test(replay_is_not_answered_by_compute),
 		cmocka_unit_test(fh10_psk_change),
 		cmocka_unit_test(fh10_psk_change_while_computing),
 		cmocka_unit_test(peer_configured_again_while_computing),
