@@ -82,22 +82,21 @@ static void disarm(char *text)
 	}
 }
 
-/* The length of the line made in buf: ended by a newline and not by NUL, cut if it is too long. */
-static size_t compose(char buf[static LINE_SIZE], enum log_level level, const char *format,
-		      va_list args) PRINTF(3, 0);
-
-static size_t compose(char buf[static LINE_SIZE], enum log_level level, const char *format,
-		      va_list args)
+/* Returns where the text goes; there is room for at least its NUL. */
+static size_t begin_line(char buf[static LINE_SIZE], enum log_level level)
 {
 	const char *name = tunnel;
-	const int head = snprintf(buf, LINE_SIZE, "%swarren: %s%s", journal ? priority(level) : "",
-				  name ? name : "", name ? ": " : "");
+	const int len = snprintf(buf, LINE_SIZE, "%swarren: %s%s", journal ? priority(level) : "",
+				 name ? name : "", name ? ": " : "");
+
+	return len < 0 ? 0 : len < LINE_SIZE ? (size_t)len : LINE_SIZE - 1;
+}
+
+/* Returns the length. The newline takes the place of NUL, also where the text was cut. */
+static size_t end_line(char buf[static LINE_SIZE])
+{
 	size_t len;
 
-	if (head < 0)
-		return 0;
-	if (head < LINE_SIZE && vsnprintf(buf + head, LINE_SIZE - (size_t)head, format, args) < 0)
-		return 0;
 	disarm(buf);
 	len = strlen(buf);
 	buf[len++] = '\n';
@@ -113,38 +112,31 @@ static bool put(const char *line, size_t len)
 	       write(STDERR_FILENO, line, len) == (ssize_t)len;
 }
 
-static size_t compose_loss(char buf[static LINE_SIZE], const char *format, ...) PRINTF(2, 3);
-
-static size_t compose_loss(char buf[static LINE_SIZE], const char *format, ...)
-{
-	va_list args;
-	size_t len;
-
-	va_start(args, format);
-	len = compose(buf, LOG_WARN, format, args);
-	va_end(args);
-	return len;
-}
-
 static bool put_loss(void)
 {
 	char line[LINE_SIZE];
+	const size_t head = begin_line(line, LOG_WARN);
 
-	return put(line, compose_loss(line, "%lu log lines were dropped", dropped));
+	/* cut at worst */
+	(void)snprintf(line + head, LINE_SIZE - head, "%lu log lines were dropped", dropped);
+	return put(line, end_line(line));
 }
 
 void log_line(enum log_level level, const char *format, ...)
 {
 	const int saved = errno;
 	char line[LINE_SIZE];
+	size_t head, len;
 	va_list args;
-	size_t len;
 
 	if (!log_wants(level))
 		return;
+	head = begin_line(line, level);
 	va_start(args, format);
-	len = compose(line, level, format, args);
+	if (vsnprintf(line + head, LINE_SIZE - head, format, args) < 0)
+		line[head] = '\0';
 	va_end(args);
+	len = end_line(line);
 
 	(void)pthread_mutex_lock(&writer); /* can't fail: a plain mutex, never taken twice */
 	if (dropped && put_loss())
