@@ -45,9 +45,9 @@ static void compress(uint32_t h[static 8], const uint8_t block[static BLOCK], ui
 {
 	uint32_t v[16], w[16];
 
-	for (int i = 0; i < 16; ++i)
+	for (size_t i = 0; i < 16; ++i)
 		w[i] = load32_le(block + 4 * i);
-	for (int i = 0; i < 8; ++i) {
+	for (size_t i = 0; i < 8; ++i) {
 		v[i] = h[i];
 		v[i + 8] = iv[i];
 	}
@@ -66,7 +66,7 @@ static void compress(uint32_t h[static 8], const uint8_t block[static BLOCK], ui
 	ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5);
 	ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0);
 
-	for (int i = 0; i < 8; ++i)
+	for (size_t i = 0; i < 8; ++i)
 		h[i] ^= v[i] ^ v[i + 8];
 }
 
@@ -113,7 +113,7 @@ void crypto_hash_final(struct crypto_hash *s, void *ret)
 	memset(s->block + s->used, 0, BLOCK - s->used);
 	s->count += s->used;
 	compress(s->h, s->block, s->count, UINT32_MAX);
-	for (int i = 0; i < 8; ++i)
+	for (size_t i = 0; i < 8; ++i)
 		store32_le(digest + 4 * i, s->h[i]);
 	memcpy(ret, digest, s->out);
 	crypto_wipe(digest, sizeof(digest));

@@ -23,9 +23,9 @@ void crypto_hchacha20(uint8_t ret[static 32], const uint8_t nonce[static 16],
 {
 	uint32_t x[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
 
-	for (int i = 0; i < 8; ++i)
+	for (size_t i = 0; i < 8; ++i)
 		x[4 + i] = load32_le(key->bytes + 4 * i);
-	for (int i = 0; i < 4; ++i)
+	for (size_t i = 0; i < 4; ++i)
 		x[12 + i] = load32_le(nonce + 4 * i);
 	for (int i = 0; i < 10; ++i) {
 		quarter(x, 0, 4, 8, 12);
@@ -37,7 +37,7 @@ void crypto_hchacha20(uint8_t ret[static 32], const uint8_t nonce[static 16],
 		quarter(x, 2, 7, 8, 13);
 		quarter(x, 3, 4, 9, 14);
 	}
-	for (int i = 0; i < 4; ++i) {
+	for (size_t i = 0; i < 4; ++i) {
 		store32_le(ret + 4 * i, x[i]);
 		store32_le(ret + 16 + 4 * i, x[12 + i]);
 	}

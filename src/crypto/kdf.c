@@ -10,7 +10,7 @@ static void start_pad(struct crypto_hash *s, const uint8_t key[static CRYPTO_HAS
 	uint8_t block[BLOCK];
 
 	memset(block, pad, sizeof(block));
-	for (int i = 0; i < CRYPTO_HASH; ++i)
+	for (size_t i = 0; i < CRYPTO_HASH; ++i)
 		block[i] ^= key[i];
 	crypto_hash_init(s, CRYPTO_HASH, NULL, 0);
 	crypto_hash_update(s, block, sizeof(block));
