@@ -35,6 +35,13 @@ void pair_prepare(struct pair *p)
 	}
 }
 
+static bool draw(void *ctx, void *ret, size_t len)
+{
+	struct host *h = ctx;
+
+	return ++h->draws != h->draw_fails && entropy_fill(&h->entropy.entropy, ret, len);
+}
+
 bool pair_start(struct pair *p, unsigned int i)
 {
 	struct host *h = &p->host[i];
@@ -42,7 +49,7 @@ bool pair_start(struct pair *p, unsigned int i)
 	const struct prefix prefix = host_prefix(&other->inner);
 	const struct core_config config = {
 		.memory = h->memory.memory,
-		.entropy = h->entropy.entropy,
+		.entropy = { .fill = draw, .ctx = h },
 		.ratelimit_sets = 1,
 		.staged_budget = PAIR_BUDGET,
 	};

@@ -31,6 +31,8 @@ struct host {
 	struct peer *peer; /* the other one */
 	struct watch memory;
 	struct test_entropy entropy;
+	size_t draws;      /* of random bytes, so far */
+	size_t draw_fails; /* that one, counted from 1; 0: none */
 	struct noise_local id;
 	struct endpoint endpoint;
 	struct ip inner;           /* 10.0.0.1 or 10.0.0.2 */

@@ -909,6 +909,30 @@ static void live(void)
 	pair_check(&pair);
 }
 
+static void fp19_random_bytes_fail_at_each_draw(void **state)
+{
+	size_t n = 0, total;
+
+	(void)state;
+	do {
+		++n;
+		pair_prepare(&pair);
+		pair.fast = true;
+		for (unsigned int i = 0; i < 2; ++i) {
+			pair.host[i].draw_fails = n;
+			while (!pair_start(&pair, i))
+				assert_int_equal(pair.host[i].memory.used, 0);
+		}
+		live();
+		/* It costs 5 s, and no key is made of what was not there. */
+		pair_advance(&pair, 11 * NS_PER_S);
+		check_traffic();
+		total = pair.host[0].draws;
+		pair_done(&pair);
+	} while (n < total);
+	assert_true(n > 5);
+}
+
 static void memory_fails_at_each_take(void **state)
 {
 	size_t n = 0, total;
@@ -1260,6 +1284,7 @@ int main(void)
 		cmocka_unit_test(flood_needs_20_ms),
 		cmocka_unit_test(unknown_peer_knocks),
 		cmocka_unit_test(fp19_no_random_no_handshake),
+		cmocka_unit_test(fp19_random_bytes_fail_at_each_draw),
 		cmocka_unit_test(memory_fails_at_each_take),
 		cmocka_unit_test(memory_ends_at_each_take),
 		cmocka_unit_test(every_reason_of_an_initiation),

@@ -249,7 +249,7 @@ static void own_known_answers(void **state)
 		check_initiation(v, &h, &pending, &initiation);
 		check_response(v, &h, &pending, &initiation, &i, &r);
 		check_cookie(v, &h);
-		check_packet(v, "keepalive_from_initiator_counter0", NULL, 0, 0,
+		check_packet(v, "keepalive_from_initiator_counter0", inner, 0, 0,
 			     index_of(v, "responder_index"), &i.send);
 		len = vectors_bytes(v, "inner_packet", inner);
 		check_packet(v, "data_from_responder_counter7", inner, len, 7,

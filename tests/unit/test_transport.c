@@ -231,7 +231,6 @@ static bool is_at(const struct endpoint *e)
 
 static void fa6_roaming_by_authenticated_data_only(void **state)
 {
-	const struct endpoint home = pair.host[1].endpoint;
 	uint8_t packet[60];
 	struct datagram d, old;
 
@@ -268,7 +267,6 @@ static void fa6_roaming_by_authenticated_data_only(void **state)
 	assert_int_equal(pair_offer(&pair, 0, packet, sizeof(packet)), TRANSPORT_SEAL);
 	assert_true(pair_take(&pair, &d));
 	assert_true(endpoint_equal(&d.addressed, &elsewhere));
-	(void)home;
 	pair_done(&pair);
 }
 
@@ -1045,6 +1043,8 @@ static void fs4_jobs_are_wiped(void **state)
 		assert_int_equal(handshake_commit(h->core, pair.now, &job, &reply),
 				 row == 0 ? HANDSHAKE_SEND : HANDSHAKE_DROPPED);
 		assert_memory_equal(&job, &zero, sizeof(job));
+		assert_int_equal(pair_rejects(&pair, 0, REJECT_CRYPTO), row == 1);
+		assert_int_equal(pair_rejects(&pair, 0, REJECT_CHANGED), row == 2);
 		pair_done(&pair);
 	}
 }
