@@ -344,6 +344,18 @@ static void note_initiation(struct sim_node *n, const struct handshake_datagram 
 	n->floor = core_stamp_floor(n->core);
 }
 
+static void note_response(struct sim_node *n, const struct handshake_datagram *d)
+{
+	const uint32_t index = load32_le(((const struct message_response *)d->bytes)->receiver);
+
+	for (unsigned int i = 0; i < n->sim->options.nodes; ++i) {
+		if (memcmp(&n->sim->nodes[i].public, &d->peer, KEY_LEN) != 0)
+			continue;
+		WATCH(index != n->answered[i]);
+		n->answered[i] = index;
+	}
+}
+
 static uint64_t stamp_number(const uint8_t stamp[static STAMP_LEN])
 {
 	return load64_be(stamp) << 30 | load32_be(stamp + 8);
@@ -355,19 +367,35 @@ static void send_handshake(struct sim_node *n, const struct handshake_datagram *
 	handshake_sent(n->core, sim_moment(n), d, true, false);
 }
 
+/* What came of a job came of keys that still hold. */
+static void check_keys(const struct sim_node *n, const struct handshake_job *job)
+{
+	const struct peer *p = core_find_peer(n->core, &job->remote);
+
+	WATCH(memcmp(&job->local, &n->core->local, sizeof(job->local)) == 0);
+	WATCH(job->task != TASK_RESPOND || (p && memcmp(&job->psk, &p->psk, KEY_LEN) == 0));
+}
+
 static void commit(struct sim_node *n, struct handshake_job *job)
 {
 	const uint64_t stamp = stamp_number(job->stamp);
+	const struct handshake_job before = *job;
 	struct handshake_datagram d;
+	enum handshake_step step;
 
 	handshake_compute(job);
-	switch (handshake_commit(n->core, sim_moment(n), job, &d)) {
+	step = handshake_commit(n->core, sim_moment(n), job, &d);
+	if (step == HANDSHAKE_SEND || step == HANDSHAKE_DONE)
+		check_keys(n, &before);
+	switch (step) {
 	case HANDSHAKE_WORK:
 		start_job(n, job);
 		break;
 	case HANDSHAKE_SEND:
 		if (d.bytes[0] == MESSAGE_INITIATION)
 			note_initiation(n, &d, stamp);
+		if (d.bytes[0] == MESSAGE_RESPONSE)
+			note_response(n, &d);
 		send_handshake(n, &d);
 		break;
 	case HANDSHAKE_DONE:

@@ -68,6 +68,7 @@ struct sim_node {
 	uint64_t stamp_sent[SIM_NODES_MAX];
 	uint64_t initiated_at[SIM_NODES_MAX]; /* boot time of the last initiation; 0: any time */
 	unsigned int initiations[SIM_NODES_MAX];
+	uint32_t answered[SIM_NODES_MAX]; /* the sender index of the initiation answered last */
 	unsigned int datagrams_sent;
 	uint64_t sent_at; /* the last datagram */
 	uint8_t buffer[MESSAGE_MAX + 64];

@@ -29,8 +29,11 @@ static void chatter(struct sim *s, unsigned int packets, uint64_t pause)
 {
 	for (unsigned int i = 0; i < packets; ++i) {
 		const unsigned int from = (unsigned int)sim_below(s, NODES);
+		const unsigned int to = (from + 1 + (unsigned int)sim_below(s, NODES - 1)) % NODES;
+		const unsigned int third = NODES - from - to;
 
-		(void)sim_send(s, from, (from + 1 + (unsigned int)sim_below(s, NODES - 1)) % NODES);
+		/* Some speak in another's name. */
+		(void)sim_send_as(s, from, sim_chance(s, 50) ? third : from, to);
 		sim_run(s, sim_below(s, pause));
 	}
 }
@@ -201,38 +204,54 @@ static void fh11_changes_while_jobs_are_in_flight(void **state)
 	}
 }
 
-/* An answer computed with a preshared key that has gone is not installed for its successor. */
-static void fh10_no_old_psk_for_a_peer_added_again(void **state)
+static void another_peer_of_that_name(struct sim_node *n, uint8_t i)
 {
-	const struct sim_options o = { .seed = 7,
+	const struct key_shared psk = { { 1, i } };
+
+	core_remove_peer(n->core, sim_moment(n), sim_peer(n->sim, n->id, 0));
+	sim_add_peer(n, 0);
+	core_set_psk(sim_peer(n->sim, n->id, 0), &psk);
+}
+
+static void another_identity(struct sim_node *n, uint8_t i)
+{
+	struct key_private key = n->secret;
+
+	key.bytes[5] ^= i % 2;
+	assert_true(core_set_private_key(n->core, sim_moment(n), &key, n->floor));
+}
+
+/* The simulator compares the keys of each job that had an effect with those that hold. */
+static void change_while_answering(uint64_t seed, void (*change_it)(struct sim_node *, uint8_t))
+{
+	const struct sim_options o = { .seed = seed,
 				       .nodes = 2,
-				       .weather = { .delay = NS_PER_MS },
-				       .job_delay = 0,
-				       .has_psk = true };
+				       .weather = { .delay = NS_PER_MS } };
 	struct sim *s = sim_new(&o);
 	struct sim_node *n = &s->nodes[1];
-	struct key_shared psk = { { 1 } };
 
-	(void)state;
 	assert_true(sim_send(s, 0, 1));
 	s->options.job_delay = 100 * NS_PER_MS;
-	sim_run(s, NS_PER_MS);
-	while (n->queue_len)
-		sim_run(s, 1);
-	core_remove_peer(n->core, sim_moment(n), sim_peer(s, 1, 0));
 	for (unsigned int i = 0; i < 200; ++i) {
-		/* At every moment of the two jobs. */
-		if (sim_peer(s, 1, 0))
-			core_remove_peer(n->core, sim_moment(n), sim_peer(s, 1, 0));
-		s->options.has_psk = i % 2 == 0;
-		sim_add_peer(n, 0);
-		psk.bytes[1] = (uint8_t)i;
-		core_set_psk(sim_peer(s, 1, 0), &psk);
-		sim_settle(n);
 		sim_run(s, NS_PER_MS);
-		assert_null(sim_peer(s, 1, 0)->next);
+		change_it(n, (uint8_t)i);
+		sim_settle(n);
 	}
 	sim_free(s);
+}
+
+static void fh10_no_old_psk_for_a_peer_added_again(void **state)
+{
+	(void)state;
+	for (unsigned int seed = 0; seed < 10; ++seed)
+		change_while_answering(seed, another_peer_of_that_name);
+}
+
+static void fh11_no_answer_under_an_old_identity(void **state)
+{
+	(void)state;
+	for (unsigned int seed = 0; seed < 5; ++seed)
+		change_while_answering(seed, another_identity);
 }
 
 int main(void)
@@ -242,6 +261,7 @@ int main(void)
 		cmocka_unit_test(fh2_simultaneous_initiations),
 		cmocka_unit_test(fh11_changes_while_jobs_are_in_flight),
 		cmocka_unit_test(fh10_no_old_psk_for_a_peer_added_again),
+		cmocka_unit_test(fh11_no_answer_under_an_old_identity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
