@@ -23,9 +23,13 @@ static void name_of(const struct key_public *key, char ret[static NAME], char re
 {
 	char hex[2 * NAME_HASH + 1];
 	uint8_t hash[CRYPTO_HASH];
+	struct crypto_hash s;
 
 	static_assert(sizeof(prefix) + sizeof(hex) + sizeof(suffix) < NAME);
-	crypto_hash(hash, key->bytes, sizeof(key->bytes));
+	/* in parts: who links libsodium too may get its crypto_hash, which writes 64 bytes */
+	crypto_hash_init(&s, sizeof(hash), NULL, 0);
+	crypto_hash_update(&s, key->bytes, sizeof(key->bytes));
+	crypto_hash_final(&s, hash);
 	text_hex_from_bytes(hash, NAME_HASH, hex);
 	(void)snprintf(ret, NAME, "%s%s", prefix, hex);
 	(void)snprintf(ret_new, NAME, "%s%s%s", prefix, hex, suffix);
