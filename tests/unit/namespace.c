@@ -173,18 +173,25 @@ void test_sysctl(const char *path, const char *value)
 	close(fd);
 }
 
-void test_namespace_enter(void)
+bool test_namespace_allowed(void)
 {
 	static bool entered;
 
 	if (entered)
-		return;
-	if (unshare(CLONE_NEWNET) < 0) {
-		print_message("a network namespace: %s\n", strerror(errno));
-		skip();
-	}
+		return true;
+	if (unshare(CLONE_NEWNET) < 0)
+		return false;
 	entered = true;
 	test_link_up("lo", true);
+	return true;
+}
+
+void test_namespace_enter(void)
+{
+	if (test_namespace_allowed())
+		return;
+	print_message("a network namespace: %s\n", strerror(errno));
+	skip();
 }
 
 void test_namespace_switch(int fd)

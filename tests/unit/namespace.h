@@ -10,6 +10,7 @@
  * works in the namespace the process is in at that time, and fails the test when it fails.
  */
 void test_namespace_enter(void);
+bool test_namespace_allowed(void);  /* the same, but leaves it to the caller to skip */
 void test_namespace_switch(int fd); /* go to another one */
 int test_namespace_here(void);      /* a descriptor of this one */
 /* Another one, which lives until the process that holds it is ended. */
