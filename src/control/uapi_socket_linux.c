@@ -253,8 +253,8 @@ static void watch_start(struct uapi_socket *s, const struct place *p)
 
 int uapi_socket_bind(struct uapi_socket *s, const char *dir, const char *name, struct diag *why)
 {
+	struct stat st = { 0 };
 	struct place p;
-	struct stat st;
 	int lock, fd, error;
 
 	if (!text_is_interface_name(name))

@@ -216,6 +216,7 @@ static size_t deliverable(struct core *c, struct moment now, struct peer *p,
 			  const struct transport_arrival *arrival)
 {
 	uint8_t *plain = packet->message + sizeof(struct message_data);
+	const struct peer *owner;
 	struct endpoint claimed;
 	struct inner inner;
 
@@ -229,7 +230,8 @@ static size_t deliverable(struct core *c, struct moment now, struct peer *p,
 		reject_count(&c->rejects, &p->rejects, REJECT_INNER_LENGTH, now, &arrival->from);
 		return 0;
 	}
-	if (owner_peer(allowedips_lookup(&c->allowed, &inner.src)) != p) {
+	owner = owner_peer(allowedips_lookup(&c->allowed, &inner.src));
+	if (!owner || owner != p) {
 		claimed = inner_endpoint(&inner.src);
 		reject_count(&c->rejects, &p->rejects, REJECT_INNER_SOURCE, now, &claimed);
 		return 0;
@@ -244,15 +246,19 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 		      const struct transport_arrival *arrival, size_t *ret_len)
 {
 	const struct table_entry *entry = table_find(&c->table, o->local_index);
-	struct session *s = entry ? entry->session : NULL;
-	struct peer *p = entry ? entry->peer : NULL;
 	bool any = false, any_data = false;
+	struct session *s;
+	struct peer *p;
 
 	memset(ret_len, 0, n * sizeof(*ret_len));
-	/* It went while they were being opened. */
-	for (size_t i = 0; !s && i < n; ++i)
-		reject_count(&c->rejects, NULL, REJECT_INDEX, now, &arrival->from);
-	for (size_t i = 0; s && i < n; ++i) {
+	if (!entry || !entry->session) { /* it went while they were being opened */
+		for (size_t i = 0; i < n; ++i)
+			reject_count(&c->rejects, NULL, REJECT_INDEX, now, &arrival->from);
+		return;
+	}
+	s = entry->session;
+	p = entry->peer;
+	for (size_t i = 0; i < n; ++i) {
 		if (!is_fresh(c, now, p, s, &packets[i], &arrival->from))
 			continue;
 		if (!any) {
