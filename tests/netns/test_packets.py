@@ -554,7 +554,8 @@ def fa10_idle_is_silence(lab):
     assert [(d.type, len(d.payload)) for d in quiet.datagrams()] == []
     ours = [d for d in regular.datagrams() if not d.outgoing]
     theirs = [d for d in regular.datagrams() if d.outgoing]
-    assert 11 <= len(ours) <= 13 and all(d.type == DATA and len(d.payload) == 32 for d in ours), len(ours)
+    print([(round(d.when - ours[0].when, 2), d.type, len(d.payload)) for d in ours])
+    assert 11 <= len(ours) <= 13 and all(d.type == DATA and len(d.payload) == 32 for d in ours)
     assert not theirs, "a keepalive was answered"
 
 
