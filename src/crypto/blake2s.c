@@ -120,7 +120,7 @@ void crypto_hash_final(struct crypto_hash *s, void *ret)
 	crypto_wipe(s, sizeof(*s));
 }
 
-void crypto_hash(uint8_t ret[static CRYPTO_HASH], const void *data, size_t len)
+void crypto_blake2s(uint8_t ret[static CRYPTO_HASH], const void *data, size_t len)
 {
 	struct crypto_hash s;
 

@@ -48,7 +48,7 @@ struct crypto_hash {
 void crypto_hash_init(struct crypto_hash *s, size_t out, const void *key, size_t keylen);
 void crypto_hash_update(struct crypto_hash *s, const void *data, size_t len);
 void crypto_hash_final(struct crypto_hash *s, void *ret); /* wipes s */
-void crypto_hash(uint8_t ret[static CRYPTO_HASH], const void *data, size_t len);
+void crypto_blake2s(uint8_t ret[static CRYPTO_HASH], const void *data, size_t len);
 /* Keyed BLAKE2s with 16 bytes of output: mac1, mac2, cookies. keylen 0..32 */
 void crypto_mac(uint8_t ret[static CRYPTO_MAC], const void *key, size_t keylen, const void *data,
 		size_t len);

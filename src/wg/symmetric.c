@@ -8,7 +8,7 @@
 void symmetric_init(struct symmetric *s, const void *name, size_t len)
 {
 	assert(len > sizeof(s->hash));
-	crypto_hash(s->chain, name, len);
+	crypto_blake2s(s->chain, name, len);
 	memcpy(s->hash, s->chain, sizeof(s->hash));
 }
 

@@ -156,7 +156,7 @@ static bool hashes(void)
 	fill_secret(key, sizeof(key), 4);
 	fill_secret(data, sizeof(data), 5);
 	crypto_mac(mac, key, sizeof(key), data, sizeof(data));
-	crypto_hash(hash, data, sizeof(data));
+	crypto_blake2s(hash, data, sizeof(data));
 	crypto_hmac(hash, key, data, sizeof(data));
 	crypto_kdf(key, data, sizeof(data), 3, (uint8_t *const[]){ a, b, c });
 	make_public(c, sizeof(c));
