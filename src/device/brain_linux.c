@@ -214,7 +214,8 @@ static void follow_link(struct brain *b)
 {
 	struct device *d = b->d;
 	const struct link_state *s = &d->link.state;
-	/* Nobody tells us when a link is set up in another namespace, so there it always counts as up. */
+	/* Nobody tells us when a link is set up in another namespace, so there it always counts as
+	 * up. */
 	const bool is_up = s->is_up || s->is_moved;
 
 	if (s->is_gone) {

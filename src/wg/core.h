@@ -84,7 +84,8 @@ void core_disallow(struct core *c, struct peer *p, const struct prefix *prefix);
 void core_disallow_all(struct core *c, struct peer *p);
 /* The peer's block of a change is over: send what waited for it. */
 void core_peer_changed(struct core *c, struct moment now, struct peer *p);
-void core_set_port(struct core *c, uint16_t port); /* what we send from: to know our own datagrams */
+void core_set_port(struct core *c,
+		   uint16_t port);        /* what we send from: to know our own datagrams */
 void core_forget_sources(struct core *c); /* port or mark changed: our addresses may differ now */
 
 /* Reading. Peers come in the order they were added; NULL starts and ends the walk. */

@@ -17,9 +17,10 @@ enum inner_error { INNER_OK, INNER_BAD_VERSION, INNER_BAD_LENGTH };
 struct inner {
 	struct ip src;
 	struct ip dst;
-	size_t len;  /* by its own header: <= the bytes given; padding lies behind */
-	uint8_t tos; /* DSCP and ECN */
-	uint16_t udp_src; /* ports of a UDP packet, host order; 0 where it is none or a later fragment */
+	size_t len;       /* by its own header: <= the bytes given; padding lies behind */
+	uint8_t tos;      /* DSCP and ECN */
+	uint16_t udp_src; /* ports of a UDP packet, host order; 0 where it is none or a later
+			     fragment */
 	uint16_t udp_dst;
 };
 

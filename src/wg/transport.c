@@ -24,7 +24,8 @@ static void reject_out(struct core *c, struct moment now, struct peer *p, enum r
 	reject_count(&c->rejects, p ? &p->rejects : NULL, reason, now, &from);
 }
 
-/* Our own datagram to this peer comes out of the TUN: sealed again, it would go round for ever (F-A8). */
+/* Our own datagram to this peer comes out of the TUN: sealed again, it would go round for ever
+ * (F-A8). */
 static bool is_loop(const struct core *c, const struct peer *p, const struct inner *inner)
 {
 	return c->listen_port && inner->udp_src == c->listen_port &&
