@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "crypto/crypto.h"
+#include "simpacket.h"
 
 enum event_kind { EVENT_ARRIVE, EVENT_TICK, EVENT_BRAIN, EVENT_JOB, EVENT_ACCEPT, EVENT_SEAL };
 
@@ -31,8 +32,7 @@ struct sim_event {
 	uint64_t deadline; /* TICK: what it was set up for */
 };
 
-enum { INNER_HEADER = 20, PAYLOAD_HEADER = 16, SPARE = 64 };
-#define MAGIC UINT64_C(0x57617272656e5369)
+enum { SPARE = 64 };
 
 uint64_t sim_below(struct sim *s, uint64_t n)
 {
@@ -191,64 +191,6 @@ void sim_rebind(struct sim *s, unsigned int id)
 	e->port = (uint16_t)(1024 + sim_below(s, 60000));
 	if (sim_chance(s, 500))
 		e->ip.bytes[2] = (uint8_t)sim_below(s, 256);
-}
-
-/* Inner packets: all of their bytes follow from their number */
-
-static void fill_inner(const struct sim_packet *packet, unsigned int as, uint64_t number,
-		       uint8_t *ret)
-{
-	uint64_t random = number;
-
-	memset(ret, 0, INNER_HEADER);
-	ret[0] = 0x45;
-	store16_be(ret + 2, packet->len);
-	ret[8] = 64;
-	memcpy(ret + 12, (uint8_t[]){ 10, 0, 0, (uint8_t)(as + 1) }, 4);
-	memcpy(ret + 16, (uint8_t[]){ 10, 0, 0, (uint8_t)(packet->to + 1) }, 4);
-	store64_le(ret + INNER_HEADER, MAGIC);
-	store64_le(ret + INNER_HEADER + 8, number);
-	watch_random_fill(&random, ret + INNER_HEADER + PAYLOAD_HEADER,
-			  packet->len - (size_t)(INNER_HEADER + PAYLOAD_HEADER));
-}
-
-static void deliver(struct sim_node *n, const uint8_t *packet, size_t len)
-{
-	struct sim *s = n->sim;
-	uint8_t expected[SIM_PAYLOAD_MAX];
-	struct sim_packet *known;
-	uint64_t number;
-
-	WATCH(len >= SIM_PAYLOAD_MIN && load64_le(packet + INNER_HEADER) == MAGIC);
-	number = load64_le(packet + INNER_HEADER + 8);
-	WATCH(number < s->packet_count);
-	known = &s->packets[number];
-	WATCH(known->to == n->id && known->len == len && !known->is_spoofed);
-	WATCH(known->deliveries == 0);
-	++known->deliveries;
-	fill_inner(known, known->from, number, expected);
-	WATCH(memcmp(expected, packet, len) == 0);
-	++s->delivered;
-	s->delivered_at[known->from][n->id] = s->now;
-	s->latency[known->from][n->id] = s->now - known->sent_at;
-}
-
-static uint64_t new_packet(struct sim *s, unsigned int from, unsigned int as, unsigned int to)
-{
-	if (s->packet_count == s->packet_room) {
-		s->packet_room = s->packet_room ? 2 * s->packet_room : 256;
-		s->packets = realloc(s->packets, s->packet_room * sizeof(*s->packets));
-		WATCH(s->packets);
-	}
-	s->packets[s->packet_count] = (struct sim_packet){
-		.from = (uint8_t)from,
-		.to = (uint8_t)to,
-		.is_spoofed = from != as,
-		.len = (uint16_t)(SIM_PAYLOAD_MIN +
-				  sim_below(s, SIM_PAYLOAD_MAX - SIM_PAYLOAD_MIN)),
-		.sent_at = s->now,
-	};
-	return s->packet_count++;
 }
 
 /* The device of a node */
@@ -493,7 +435,7 @@ static void accept(struct sim_node *n, const struct sim_event *e)
 	if (len[0] == 0)
 		return;
 	watch_accepted(&n->watch, &e->opening, sim_moment(n));
-	deliver(n, batch[0].message + sizeof(struct message_data), len[0]);
+	sim_packet_deliver(n, batch[0].message + sizeof(struct message_data), len[0]);
 }
 
 static void arrive(struct sim_node *n, struct sim_event *e)
@@ -573,13 +515,13 @@ static void seal_later(struct sim_node *n, const struct sending *sending, const 
 bool sim_send_as(struct sim *s, unsigned int from, unsigned int as, unsigned int to)
 {
 	struct sim_node *n = &s->nodes[from];
-	const uint64_t number = new_packet(s, from, as, to);
+	const uint64_t number = sim_packet_new(s, from, as, to);
 	uint8_t packet[SIM_PAYLOAD_MAX];
 	struct sending sending;
 	struct inner inner;
 	enum transport_verdict verdict;
 
-	fill_inner(&s->packets[number], as, number, packet);
+	sim_packet_write(&s->packets[number], as, number, packet);
 	WATCH(inner_parse(packet, s->packets[number].len, &inner) == INNER_OK);
 	verdict = transport_send(n->core, sim_moment(n), &inner, 1, &sending);
 	if (verdict == TRANSPORT_SEAL) {
