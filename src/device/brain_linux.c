@@ -111,8 +111,13 @@ static bool handle_message(struct device *d)
 		return false;
 	device_count(d, COUNT_HANDSHAKES_HANDLED, 1);
 	pthread_mutex_lock(&d->lock);
-	step = handshake_receive(d->core, device_now(), entry.bytes, entry.len, &entry.from,
-				 &entry.to, backlog, &job, &datagram);
+	step = handshake_receive(d->core, device_now(),
+				 &(struct handshake_arrival){ .bytes = entry.bytes,
+							      .len = entry.len,
+							      .from = entry.from,
+							      .to = entry.to,
+							      .backlog = backlog },
+				 &job, &datagram);
 	pthread_mutex_unlock(&d->lock);
 	finish_step(d, step, &job, &datagram);
 	return true;

@@ -47,16 +47,20 @@ static bool is_under_load(struct core *c, struct moment now, size_t backlog)
 	return now.boot < c->under_load_until;
 }
 
-static enum handshake_step send_cookie(struct core *c, struct moment now, const uint8_t *bytes,
-				       size_t len, const struct endpoint *from,
-				       const struct source *to, struct handshake_datagram *ret)
+static enum handshake_step send_cookie(struct core *c, struct moment now,
+				       const struct handshake_arrival *arrival,
+				       struct handshake_datagram *ret)
 {
+	const struct endpoint *from = &arrival->from;
 	struct message_cookie message;
 
-	if (!cookie_reply(&c->checker, bytes, len, from, now.boot, &c->config.entropy, &message))
+	if (!cookie_reply(&c->checker, arrival->bytes, arrival->len, from, now.boot,
+			  &c->config.entropy, &message))
 		return drop(c, NULL, REJECT_NO_RANDOM, now, from);
 	(void)drop(c, NULL, REJECT_UNDER_LOAD, now, from);
-	*ret = (struct handshake_datagram){ .len = sizeof(message), .to = *from, .from = *to };
+	*ret = (struct handshake_datagram){ .len = sizeof(message),
+					    .to = *from,
+					    .from = arrival->to };
 	memcpy(ret->bytes, &message, sizeof(message));
 	return HANDSHAKE_SEND;
 }
@@ -93,26 +97,27 @@ static enum handshake_step start_finish(struct core *c, struct moment now, const
 	return HANDSHAKE_WORK;
 }
 
-enum handshake_step handshake_receive(struct core *c, struct moment now, const uint8_t *bytes,
-				      size_t len, const struct endpoint *from,
-				      const struct source *to, size_t backlog,
+enum handshake_step handshake_receive(struct core *c, struct moment now,
+				      const struct handshake_arrival *arrival,
 				      struct handshake_job *ret_job, struct handshake_datagram *ret)
 {
+	const uint8_t *bytes = arrival->bytes;
+	const struct endpoint *from = &arrival->from;
 	bool under_load;
 
-	if (!is_well_formed(bytes, len))
+	if (!is_well_formed(bytes, arrival->len))
 		return drop(c, NULL, REJECT_TYPE, now, from);
 	if (!c->is_up || !c->has_key)
 		return drop(c, NULL, REJECT_DOWN, now, from);
 	if (load32_le(bytes) == MESSAGE_COOKIE)
 		return take_cookie(c, now, bytes, from);
-	under_load = is_under_load(c, now, backlog);
-	switch (cookie_check(&c->checker, bytes, len, from, now.boot, under_load)) {
+	under_load = is_under_load(c, now, arrival->backlog);
+	switch (cookie_check(&c->checker, bytes, arrival->len, from, now.boot, under_load)) {
 	case COOKIE_MAC1_BAD:
 		return drop(c, NULL, REJECT_MAC1, now, from);
 	case COOKIE_MAC1_OK:
 		if (under_load)
-			return send_cookie(c, now, bytes, len, from, to, ret);
+			return send_cookie(c, now, arrival, ret);
 		break;
 	case COOKIE_MAC2_OK:
 		if (!ratelimit_allow(&c->ratelimit, &from->ip, now.boot))
@@ -121,7 +126,7 @@ enum handshake_step handshake_receive(struct core *c, struct moment now, const u
 	}
 	memset(ret_job, 0, sizeof(*ret_job));
 	ret_job->from = *from;
-	ret_job->to = *to;
+	ret_job->to = arrival->to;
 	if (load32_le(bytes) == MESSAGE_INITIATION)
 		return start_identify(c, bytes, ret_job);
 	return start_finish(c, now, bytes, from, ret_job);

@@ -66,12 +66,18 @@ struct handshake_datagram {
 	struct key_public peer;
 };
 
-/* A datagram of type 1, 2 or 3. backlog: how many more wait behind it (under load from
- * HANDSHAKE_UNDER_LOAD on). */
-MUST_CHECK enum handshake_step
-handshake_receive(struct core *c, struct moment now, const uint8_t *bytes, size_t len,
-		  const struct endpoint *from, const struct source *to, size_t backlog,
-		  struct handshake_job *ret_job, struct handshake_datagram *ret);
+struct handshake_arrival {    /* a datagram of type 1, 2 or 3 */
+	const uint8_t *bytes; /* borrowed for the call */
+	size_t len;
+	struct endpoint from;
+	struct source to;
+	size_t backlog; /* how many more wait behind it: under load from HANDSHAKE_UNDER_LOAD on */
+};
+
+MUST_CHECK enum handshake_step handshake_receive(struct core *c, struct moment now,
+						 const struct handshake_arrival *arrival,
+						 struct handshake_job *ret_job,
+						 struct handshake_datagram *ret);
 void handshake_compute(struct handshake_job *job);
 /* HANDSHAKE_WORK: the same job has a second part, compute it again. Else the job is wiped. */
 MUST_CHECK enum handshake_step handshake_commit(struct core *c, struct moment now,

@@ -217,7 +217,12 @@ void world_deliver(struct world *w, const void *bytes, size_t len, const struct 
 		open_data(w, message, len, &arrival);
 		return;
 	}
-	switch (handshake_receive(w->core, w->now, message, len, from, &arrival.to, w->backlog,
+	switch (handshake_receive(w->core, w->now,
+				  &(struct handshake_arrival){ .bytes = message,
+							       .len = len,
+							       .from = *from,
+							       .to = arrival.to,
+							       .backlog = w->backlog },
 				  &job, &d)) {
 	case HANDSHAKE_WORK:
 		keep_job(w, &job);

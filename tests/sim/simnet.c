@@ -352,8 +352,13 @@ static uint64_t take_handshake(struct sim_node *n, const struct sim_message *m)
 	struct handshake_datagram d;
 	struct handshake_job job;
 
-	switch (handshake_receive(n->core, sim_moment(n), m->bytes, m->len, &m->arrival.from,
-				  &m->arrival.to, n->queue_len, &job, &d)) {
+	switch (handshake_receive(n->core, sim_moment(n),
+				  &(struct handshake_arrival){ .bytes = m->bytes,
+							       .len = m->len,
+							       .from = m->arrival.from,
+							       .to = m->arrival.to,
+							       .backlog = n->queue_len },
+				  &job, &d)) {
 	case HANDSHAKE_WORK:
 		start_job(n, &job);
 		return o->job_cost;

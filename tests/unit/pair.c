@@ -266,8 +266,13 @@ void pair_receive(struct pair *p, unsigned int i, const struct datagram *d)
 		receive_data(p, i, d);
 		return;
 	}
-	switch (handshake_receive(p->host[i].core, p->now, d->bytes, d->len, &d->from, &to,
-				  p->backlog, &job, &reply)) {
+	switch (handshake_receive(p->host[i].core, p->now,
+				  &(struct handshake_arrival){ .bytes = d->bytes,
+							       .len = d->len,
+							       .from = d->from,
+							       .to = to,
+							       .backlog = p->backlog },
+				  &job, &reply)) {
 	case HANDSHAKE_WORK:
 		(void)pair_finish_job(p, i, &job);
 		break;

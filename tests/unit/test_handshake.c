@@ -63,8 +63,13 @@ static enum handshake_step receive(unsigned int i, const struct datagram *d,
 {
 	struct handshake_datagram reply;
 
-	return handshake_receive(pair.host[i].core, pair.now, d->bytes, d->len, &d->from, &nowhere,
-				 pair.backlog, job, &reply);
+	return handshake_receive(pair.host[i].core, pair.now,
+				 &(struct handshake_arrival){ .bytes = d->bytes,
+							      .len = d->len,
+							      .from = d->from,
+							      .to = nowhere,
+							      .backlog = pair.backlog },
+				 job, &reply);
 }
 
 /* Traffic passes in both directions, now. */
@@ -1129,9 +1134,15 @@ static void odd_lengths_and_types(void **state)
 			assert_non_null(bytes);
 			if (len >= 4)
 				store32_le(bytes, type == 6 ? UINT32_C(0x01000001) : type);
-			assert_int_equal(handshake_receive(pair.host[0].core, pair.now, bytes, len,
-							   &elsewhere, &nowhere, 0, &job, &reply),
-					 HANDSHAKE_DROPPED);
+			assert_int_equal(
+				handshake_receive(pair.host[0].core, pair.now,
+						  &(struct handshake_arrival){ .bytes = bytes,
+									       .len = len,
+									       .from = elsewhere,
+									       .to = nowhere,
+									       .backlog = 0 },
+						  &job, &reply),
+				HANDSHAKE_DROPPED);
 			free(bytes);
 			++n;
 		}
