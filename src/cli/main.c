@@ -1,6 +1,8 @@
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "cli/command.h"
@@ -40,10 +42,23 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
+/* Whoever started us with one of them closed would find the TUN in its place. */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char *argv[])
 {
 	const struct command *command;
 
+	fill_standard_streams();
 	if (argc > 0 && strcmp(base_name(argv[0]), "warrend") == 0)
 		return command_run.run(argc, argv);
 	if (argc < 2) {

@@ -34,6 +34,7 @@ struct options {
 };
 
 struct engine {
+	int parent; /* told when we run, where there is one; else -1 */
 	struct tun tun;
 	struct device *device;
 	struct uapi_server *server;
@@ -55,7 +56,7 @@ static void print_run_help(void)
 	       "reads FILE reads the\n"
 	       "                     traffic: for debugging your own tunnel only\n"
 	       "  -h, --help         this text\n\n"
-	       "Environment: LOG_LEVEL (debug, info, error, silent), WG_TUN_FD, WG_UAPI_FD, "
+	       "Environment: LOG_LEVEL (debug, info, warn, error, silent), WG_TUN_FD, WG_UAPI_FD, "
 	       "WG_TUN_NAME_FILE,\n"
 	       "WG_PROCESS_FOREGROUND=1, NOTIFY_SOCKET.\n",
 	       run_usage, UAPI_DIR);
@@ -115,12 +116,13 @@ static int inherited_fd(const char *variable)
 	return (int)fd;
 }
 
-static int inherited_or_complain(const char *variable)
+static int inherited_or_explain(const char *variable, struct diag *why)
 {
 	const int fd = inherited_fd(variable);
 
 	if (fd == -2)
-		fprintf(stderr, "warren: %s is not the number of an open descriptor\n", variable);
+		diag_set(why, DIAG_ERROR, "run-descriptor", 0,
+			 "%s is not the number of an open descriptor", variable);
 	return fd;
 }
 
@@ -133,7 +135,7 @@ static bool is_acceptable_name(const char *name)
 
 static int open_tun(const char *name, struct diag *why, struct tun *ret)
 {
-	const int fd = inherited_or_complain("WG_TUN_FD");
+	const int fd = inherited_or_explain("WG_TUN_FD", why);
 
 	if (fd == -2)
 		return -EBADF;
@@ -150,7 +152,7 @@ static int open_tun(const char *name, struct diag *why, struct tun *ret)
 
 static int open_server(struct engine *e, struct diag *why)
 {
-	const int fd = inherited_or_complain("WG_UAPI_FD");
+	const int fd = inherited_or_explain("WG_UAPI_FD", why);
 
 	if (fd == -2)
 		return -EBADF;
@@ -237,44 +239,72 @@ static void detach_streams(void)
 	close(null);
 }
 
-/* The parent leaves at once: what it opened lives on in the child, and no thread has been started
- * yet. */
-static int go_to_background(void)
+/* The parent waits until the child carries traffic, or has said on standard error why it can't. */
+static int wait_for_child(int pipe_end)
 {
-	const pid_t pid = fork();
+	char byte;
 
-	if (pid < 0) {
+	return read(pipe_end, &byte, 1) == 1 ? 0 : 1;
+}
+
+/* What was opened so far lives on in the child, and no thread has been started yet. */
+static int go_to_background(struct engine *e)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
 		fprintf(stderr, "warren: cannot go to the background: %s\n", strerror(errno));
 		return -1;
 	}
-	if (pid > 0)
-		_exit(0);
+	if (pid > 0) {
+		close(ends[1]);
+		_exit(wait_for_child(ends[0]));
+	}
+	close(ends[0]);
+	e->parent = ends[1];
 	setsid();
-	detach_streams();
 	harden_process(); /* locked memory is not inherited */
 	return 0;
 }
 
+static void say_running(void *ctx)
+{
+	struct engine *e = ctx;
+
+	notify_manager("READY=1");
+	log_line(LOG_INFO, "running");
+	if (e->parent < 0)
+		return;
+	detach_streams();
+	(void)!write(e->parent, "", 1); /* it may have been killed: nobody to tell */
+	close(e->parent);
+	e->parent = -1;
+}
+
 static void handle_uapi(void *ctx)
 {
-	uapi_server_handle(ctx);
+	const struct engine *e = ctx;
+
+	uapi_server_handle(e->server);
 }
 
 static bool is_uapi_gone(void *ctx)
 {
-	return uapi_server_is_gone(ctx);
+	const struct engine *e = ctx;
+
+	return uapi_server_is_gone(e->server);
 }
 
 static int serve(struct engine *e)
 {
 	const struct device_guest guest = { .fd = uapi_server_fd(e->server),
 					    .handle = handle_uapi,
+					    .is_running = say_running,
 					    .is_over = is_uapi_gone,
-					    .ctx = e->server };
+					    .ctx = e };
 	enum device_end end;
 
-	notify_manager("READY=1");
-	log_line(LOG_INFO, "running");
 	end = device_run(e->device, &guest);
 	notify_manager("STOPPING=1");
 	switch (end) {
@@ -295,12 +325,14 @@ static int serve(struct engine *e)
 
 static int run_main(int argc, char *argv[])
 {
-	struct engine e = { 0 };
+	struct engine e = { .parent = -1 };
 	struct options options;
+	const enum log_level level = log_level_from_text(getenv("LOG_LEVEL"), LOG_WARN);
 	int code = parse(argc, argv, &options);
 
 	if (code >= 0)
 		return code;
+	log_setup(level, NULL);
 	harden_process();
 	if (!crypto_self_test()) {
 		fprintf(stderr, "warren: the cryptography of this machine gives wrong answers; not "
@@ -310,8 +342,8 @@ static int run_main(int argc, char *argv[])
 	code = open_engine(&options, &e);
 	if (code)
 		return code;
-	log_setup(log_level_from_text(getenv("LOG_LEVEL"), LOG_WARN), e.name);
-	if (write_name_file(e.name) || (!options.is_foreground && go_to_background()))
+	log_setup(level, e.name);
+	if (write_name_file(e.name) || (!options.is_foreground && go_to_background(&e)))
 		code = 1;
 	else
 		code = serve(&e);

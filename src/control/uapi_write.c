@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "control/uapi.h"
+#include "crypto/crypto.h"
 
 /* Without printf: a device may have a million peers. */
 static void put(struct buffer *b, const char *text)
@@ -69,15 +70,6 @@ static void put_allowed_rows(struct buffer *b, const struct model_peer *p)
 	}
 }
 
-static bool is_zero(const uint8_t key[static KEY_LEN])
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < KEY_LEN; ++i)
-		any |= key[i];
-	return !any;
-}
-
 static void write_peer(struct buffer *b, const struct model_peer *p)
 {
 	put_key_row(b, "public_key", p->public_key.bytes);
@@ -95,7 +87,7 @@ static void write_peer(struct buffer *b, const struct model_peer *p)
 
 void uapi_write_model(struct buffer *b, const struct model *m)
 {
-	if (!is_zero(m->private_key.bytes))
+	if (!crypto_is_zero(m->private_key.bytes, KEY_LEN))
 		put_key_row(b, "private_key", m->private_key.bytes);
 	if (m->listen_port)
 		put_uint_row(b, "listen_port", m->listen_port);

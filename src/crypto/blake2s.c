@@ -68,6 +68,9 @@ static void compress(uint32_t h[static 8], const uint8_t block[static BLOCK], ui
 
 	for (size_t i = 0; i < 8; ++i)
 		h[i] ^= v[i] ^ v[i + 8];
+	/* Keyed: the block may be a key, a secret or what comes of one. */
+	crypto_wipe(v, sizeof(v));
+	crypto_wipe(w, sizeof(w));
 }
 
 void crypto_hash_init(struct crypto_hash *s, size_t out, const void *key, size_t keylen)

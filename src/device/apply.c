@@ -73,9 +73,8 @@ int device_get(void *ctx, struct model *ret)
 struct preparation {
 	struct udp sockets;
 	bool has_sockets;
-	bool has_marked; /* the sockets in use carry the new mark already */
 	uint32_t mark;
-	struct key_private key;
+	struct noise_local local;
 	uint64_t floor;
 	bool wakes;
 };
@@ -87,53 +86,74 @@ static struct udp used_sockets(struct device *d)
 			     .port = d->port };
 }
 
+static bool has_lost_family(const struct udp *had, const struct udp *have)
+{
+	return (had->fd4 >= 0 && have->fd4 < 0) || (had->fd6 >= 0 && have->fd6 < 0);
+}
+
 static int prepare_sockets(struct device *d, const struct model *patch, struct diag *why,
 			   struct preparation *p)
 {
 	const struct udp used = used_sockets(d);
-	int err = 0;
+	int err;
 
 	p->mark = patch->has_fwmark ? patch->fwmark : d->mark;
-	if (patch->has_listen_port && (!d->port || patch->listen_port != d->port)) {
-		err = device_bind(d, patch->listen_port, p->mark, why, &p->sockets);
-		p->has_sockets = !err;
-	} else if (d->port && p->mark != d->mark) {
-		err = udp_set_mark(&used, p->mark);
-		p->has_marked = !err;
-		if (err)
-			diag_set(why, DIAG_ERROR, "engine-fwmark", 0, "cannot set fwmark 0x%x: %s",
-				 p->mark, strerror(-err));
+	if (!patch->has_listen_port || (d->port && patch->listen_port == d->port))
+		return 0;
+	err = udp_bind(patch->listen_port, p->mark, why, &p->sockets);
+	if (!err && has_lost_family(&used, &p->sockets)) {
+		diag_set(why, DIAG_ERROR, "engine-family", 0,
+			 "port %u can be had in one address family only; the old port stays",
+			 (unsigned int)p->sockets.port);
+		udp_close(&p->sockets);
+		err = -EADDRNOTAVAIL;
 	}
+	p->has_sockets = !err;
 	return err;
 }
 
-static void undo(struct device *d, struct preparation *p)
+/* The sockets that stay get the new mark. */
+static int mark_sockets(struct device *d, uint32_t mark, struct diag *why)
 {
 	const struct udp used = used_sockets(d);
+	int err;
 
-	if (p->has_sockets)
-		udp_close(&p->sockets);
-	if (p->has_marked && udp_set_mark(&used, d->mark))
-		log_line(LOG_ERROR, "cannot take back the fwmark");
+	if (!d->port || mark == d->mark)
+		return 0;
+	err = udp_set_mark(&used, mark);
+	if (err)
+		diag_set(why, DIAG_ERROR, "engine-fwmark", 0, "cannot set fwmark 0x%x: %s", mark,
+			 strerror(-err));
+	return err;
 }
 
-/* The floor of a key that comes: read before the lock is taken, it is a file. */
-static void prepare_key(struct device *d, const struct model *patch, struct preparation *p)
+/* What an identity costs, before the lock is taken: an X25519, and the floor is in a file. */
+static int prepare_key(struct device *d, const struct model *patch, struct diag *why,
+		       struct preparation *p)
 {
-	struct key_public public;
-
 	if (!patch->has_private_key)
-		return;
-	p->key = patch->private_key;
-	if (crypto_is_zero(p->key.bytes, KEY_LEN))
-		return;
-	crypto_clamp(&p->key);
-	if (crypto_public(&p->key, &public))
-		p->floor = floor_file_read(d->state_dir, &public);
+		return 0;
+	if (!noise_local_init(&p->local, &patch->private_key)) {
+		diag_set(why, DIAG_ERROR, "engine-key", 0, "the private key cannot be used");
+		return -EIO;
+	}
+	if (!crypto_is_zero(p->local.secret.bytes, KEY_LEN))
+		p->floor = floor_file_read(d->state_dir, &p->local.public);
+	return 0;
+}
+
+/* A peer that the patch removes may come again in the same patch, and is a new one then. */
+static bool removes_any(const struct model *patch)
+{
+	for (size_t i = 0; i < patch->peer_count; ++i)
+		if (patch->peers[i].remove)
+			return true;
+	return patch->replace_peers;
 }
 
 static bool reserve(struct device *d, const struct model *patch)
 {
+	const bool removes = removes_any(patch);
 	size_t peers = 0, prefixes = 0;
 
 	for (size_t i = 0; i < patch->peer_count; ++i) {
@@ -142,7 +162,7 @@ static bool reserve(struct device *d, const struct model *patch)
 		if (p->remove)
 			continue;
 		prefixes += p->allowed_count;
-		peers += patch->replace_peers || !core_find_peer(d->core, &p->public_key);
+		peers += removes || !core_find_peer(d->core, &p->public_key);
 	}
 	return core_reserve(d->core, peers, prefixes);
 }
@@ -202,6 +222,17 @@ static int check_size(struct device *d, const struct model *patch, struct diag *
 	return -ENOMEM;
 }
 
+static void set_key(struct device *d, struct moment now, const struct preparation *prepared)
+{
+	const struct key_private *had = core_private_key(d->core);
+
+	/* The same key goes on with the floor it has, which may not be on disk yet. */
+	if (had && crypto_equal(had, &prepared->local.secret, KEY_LEN))
+		return;
+	core_set_identity(d->core, now, &prepared->local, prepared->floor);
+	d->floor_kept = prepared->floor;
+}
+
 /* Under the lock. Only what is not yet visible may fail, and it comes first. */
 static int commit(struct device *d, const struct model *patch, struct diag *why,
 		  struct preparation *prepared)
@@ -215,14 +246,13 @@ static int commit(struct device *d, const struct model *patch, struct diag *why,
 		diag_set(why, DIAG_ERROR, "engine-memory", 0, "no memory for this configuration");
 		return -ENOMEM;
 	}
-	if (patch->has_private_key &&
-	    !core_set_private_key(d->core, now, &prepared->key, prepared->floor)) {
+	err = prepared->has_sockets ? 0 : mark_sockets(d, prepared->mark, why);
+	if (err) {
 		core_release(d->core);
-		diag_set(why, DIAG_ERROR, "engine-key", 0, "the private key cannot be used");
-		return -EIO;
+		return err;
 	}
 	if (patch->has_private_key)
-		d->floor_kept = core_stamp_floor(d->core);
+		set_key(d, now, prepared);
 	if (prepared->has_sockets)
 		device_use_sockets(d, &prepared->sockets, prepared->mark);
 	else if (d->mark != prepared->mark)
@@ -243,16 +273,17 @@ int device_set(void *ctx, const struct model *patch, struct diag *why)
 	struct preparation prepared = { 0 };
 	int err;
 
-	prepare_key(d, patch, &prepared);
-	err = prepare_sockets(d, patch, why, &prepared);
+	err = prepare_key(d, patch, why, &prepared);
+	if (!err)
+		err = prepare_sockets(d, patch, why, &prepared);
 	if (!err) {
 		pthread_mutex_lock(&d->lock);
 		err = commit(d, patch, why, &prepared);
 		pthread_mutex_unlock(&d->lock);
-		if (err)
-			undo(d, &prepared);
+		if (err && prepared.has_sockets)
+			udp_close(&prepared.sockets);
 	}
-	crypto_wipe(&prepared.key, sizeof(prepared.key));
+	crypto_wipe(&prepared.local, sizeof(prepared.local));
 	if (prepared.wakes)
 		device_wake_brain(d);
 	return err;

@@ -23,12 +23,17 @@ enum {
 	MESSAGE_ROOM = sizeof(struct message_data) + MESSAGE_MAX + MESSAGE_PADDING + MESSAGE_TAG
 };
 
+#define BIND_PAUSE_FIRST (1 * NS_PER_S)
+#define BIND_PAUSE_MAX (64 * NS_PER_S)
+
 struct brain {
 	struct device *d;
 	const struct device_guest *guest;
 	int poll;
 	int timer;
 	int signals;
+	uint64_t bind_again; /* boot time; TIME_NEVER unless a link is up and has no socket */
+	uint64_t bind_pause; /* ns before the next try, doubled each time */
 	bool is_ending;
 	enum device_end end;
 	uint8_t message[MESSAGE_ROOM]; /* for staged packets */
@@ -132,6 +137,7 @@ static bool handle_output(struct brain *b)
 
 	pthread_mutex_lock(&d->lock);
 	kind = core_pull(d->core, device_now(), &output);
+	pthread_cond_signal(&d->settled); /* asking tells that the last packet has gone */
 	pthread_mutex_unlock(&d->lock);
 	switch (kind) {
 	case OUTPUT_NONE:
@@ -191,6 +197,8 @@ static int prepare_sleep(struct brain *b, bool more)
 	pthread_mutex_lock(&d->lock);
 	more = core_has_output(d->core);
 	deadline = core_deadline(d->core);
+	if (deadline > b->bind_again)
+		deadline = b->bind_again;
 	changed = deadline != d->armed;
 	d->armed = deadline;
 	pthread_mutex_unlock(&d->lock);
@@ -199,42 +207,51 @@ static int prepare_sleep(struct brain *b, bool more)
 	return more ? 0 : -1;
 }
 
-static void bind_first(struct device *d)
+/* False: no socket can be had now; tried again later, and by a set of listen_port. */
+static bool bind_first(struct brain *b)
 {
+	struct device *d = b->d;
 	struct diag why = { 0 };
 	struct udp u;
 
 	if (d->port)
-		return;
-	if (device_bind(d, 0, d->mark, &why, &u)) {
-		log_line(LOG_ERROR, "%s", why.text);
-		return;
+		return true;
+	if (udp_bind(0, d->mark, &why, &u)) {
+		b->bind_pause = b->bind_pause ? 2 * b->bind_pause : BIND_PAUSE_FIRST;
+		if (b->bind_pause > BIND_PAUSE_MAX)
+			b->bind_pause = BIND_PAUSE_MAX;
+		b->bind_again = device_now().boot + b->bind_pause;
+		log_line(LOG_ERROR, "%s; tried again in %u s", why.text,
+			 (unsigned int)(b->bind_pause / NS_PER_S));
+		return false;
 	}
 	pthread_mutex_lock(&d->lock);
 	device_use_sockets(d, &u, d->mark);
 	pthread_mutex_unlock(&d->lock);
+	return true;
 }
 
 static void follow_link(struct brain *b)
 {
 	struct device *d = b->d;
 	const struct link_state *s = &d->link.state;
-	/* Nobody tells us when a link is set up in another namespace, so there it always counts as
-	 * up. */
-	const bool is_up = s->is_up || s->is_moved;
+	bool is_up;
 
 	if (s->is_gone) {
 		end(b, DEVICE_TUN_GONE);
 		return;
 	}
+	b->bind_again = TIME_NEVER;
 	atomic_store(&d->mtu, s->mtu);
-	if (is_up)
-		bind_first(d);
+	/* Nobody tells us when a link is set up in another namespace, so there it always counts as
+	 * up. */
+	is_up = (s->is_up || s->is_moved) && bind_first(b);
 	pthread_mutex_lock(&d->lock);
 	if (is_up)
 		core_up(d->core, device_now());
 	else
 		core_down(d->core, device_now());
+	pthread_cond_signal(&d->settled);
 	pthread_mutex_unlock(&d->lock);
 }
 
@@ -256,6 +273,8 @@ static void handle_timer(struct brain *b)
 	pthread_mutex_lock(&b->d->lock);
 	b->d->armed = TIME_NEVER; /* fired: whatever comes next is armed anew */
 	pthread_mutex_unlock(&b->d->lock);
+	if (device_now().boot >= b->bind_again)
+		follow_link(b);
 	/* Where the link lives in another namespace no event tells of its MTU: look when there is
 	 * traffic anyway. */
 	if (b->d->link.state.is_moved && link_refresh(&b->d->link))
@@ -270,6 +289,21 @@ static void handle_signal(struct brain *b)
 		end(b, DEVICE_SIGNALLED);
 }
 
+static void ask_guest(struct brain *b)
+{
+	if (b->guest->is_over(b->guest->ctx))
+		end(b, DEVICE_GUEST_OVER);
+}
+
+static void handle_guest(struct brain *b)
+{
+	b->guest->handle(b->guest->ctx);
+	ask_guest(b);
+	/* It may have brought the port that could not be had so far. */
+	if (b->bind_again != TIME_NEVER && b->d->port)
+		follow_link(b);
+}
+
 static void handle(struct brain *b, int fd)
 {
 	if (fd == b->d->wake)
@@ -282,9 +316,7 @@ static void handle(struct brain *b, int fd)
 		if (link_handle(&b->d->link))
 			follow_link(b);
 	} else {
-		b->guest->handle(b->guest->ctx);
-		if (b->guest->is_over(b->guest->ctx))
-			end(b, DEVICE_GUEST_OVER);
+		handle_guest(b);
 	}
 }
 
@@ -305,13 +337,6 @@ static void loop(struct brain *b)
 	}
 }
 
-static int watch(struct brain *b, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(b->poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
 static int open_signals(void)
 {
 	sigset_t set;
@@ -325,6 +350,16 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static int watch_all(struct brain *b)
+{
+	const int fds[] = { b->d->wake, b->timer, b->signals, b->d->link.fd, b->guest->fd };
+	int err = 0;
+
+	for (size_t i = 0; i < ELEMENTS(fds) && !err; ++i)
+		err = device_watch(b->poll, fds[i]);
+	return err;
+}
+
 static int open_brain(struct brain *b)
 {
 	b->poll = epoll_create1(EPOLL_CLOEXEC);
@@ -332,10 +367,7 @@ static int open_brain(struct brain *b)
 	b->signals = open_signals();
 	if (b->poll < 0 || b->timer < 0 || b->signals < 0)
 		return -errno;
-	if (watch(b, b->d->wake) || watch(b, b->timer) || watch(b, b->signals) ||
-	    watch(b, b->d->link.fd) || watch(b, b->guest->fd))
-		return -errno;
-	return 0;
+	return watch_all(b);
 }
 
 static void close_brain(struct brain *b)
@@ -357,7 +389,7 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 
 	if (!b)
 		return DEVICE_FAILED;
-	*b = (struct brain){ .d = d, .guest = guest, .end = DEVICE_FAILED };
+	*b = (struct brain){ .d = d, .guest = guest, .bind_again = TIME_NEVER, .end = DEVICE_FAILED };
 	err = open_brain(b);
 	if (!err)
 		err = worker_start(d);
@@ -365,6 +397,9 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 		log_line(LOG_ERROR, "cannot start: %s", strerror(-err));
 	} else {
 		follow_link(b);
+		ask_guest(b); /* it may have ended before we listened to it */
+		if (!b->is_ending)
+			guest->is_running(guest->ctx);
 		loop(b);
 		worker_stop(d);
 		pthread_mutex_lock(&d->lock);

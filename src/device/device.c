@@ -93,6 +93,16 @@ static int open_parts(struct device *d, struct diag *why)
 	return link_open(&d->tun, &d->link);
 }
 
+static void init_settled(struct device *d)
+{
+	pthread_condattr_t monotonic;
+
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&d->settled, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
 int device_new(const struct device_config *config, struct diag *why, struct device **ret)
 {
 	struct device *d = calloc(1, sizeof(*d));
@@ -110,6 +120,7 @@ int device_new(const struct device_config *config, struct diag *why, struct devi
 	atomic_init(&d->mtu, TUN_MTU_DEFAULT);
 	d->armed = TIME_NEVER;
 	pthread_mutex_init(&d->lock, NULL);
+	init_settled(d);
 	evidence_init(&d->evidence);
 	err = open_parts(d, why);
 	if (err) {
@@ -145,6 +156,7 @@ struct device *device_free(struct device *d)
 	tun_close(&d->tun);
 	ring_done(&d->ring);
 	evidence_done(&d->evidence);
+	pthread_cond_destroy(&d->settled);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 	return NULL;
@@ -165,7 +177,7 @@ void device_wake_brain(struct device *d)
 		log_line(LOG_ERROR, "cannot wake the brain: %s", strerror(errno));
 }
 
-static void note_error(void *ctx, const struct udp_error *error)
+void device_note_error(void *ctx, const struct udp_error *error)
 {
 	struct device *d = ctx;
 
@@ -175,7 +187,7 @@ static void note_error(void *ctx, const struct udp_error *error)
 enum udp_sent device_send(struct device *d, const uint8_t *bytes, size_t len,
 			  const struct endpoint *to, const struct source *from, uint8_t tos)
 {
-	const struct udp_listener listener = { .error = note_error, .ctx = d };
+	const struct udp_listener listener = { .error = device_note_error, .ctx = d };
 	const struct udp u = { .fd4 = atomic_load(&d->fd4), .fd6 = atomic_load(&d->fd6) };
 	int error = 0;
 	const enum udp_sent sent = udp_send(&u, bytes, len, to, from, tos, &listener, &error);
@@ -211,31 +223,32 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 		device_wake_brain(d);
 }
 
-int device_bind(struct device *d, uint16_t port, uint32_t mark, struct diag *why, struct udp *ret)
+int device_watch(int poll, int fd)
 {
-	(void)d;
-	return udp_bind(port, mark, why, ret);
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-/* The number stays, the socket behind it changes: a thread that is just sending is never left with
- * a closed number. */
+/*
+ * The number stays, the socket behind it changes: a thread that is just sending is never left with a
+ * closed number. A family that was there is there again (apply.c sees to it).
+ */
 static void exchange(struct device *d, _Atomic int *place, int fd)
 {
 	const int old = atomic_load(place);
-	int spare = -1;
 
+	if (fd < 0)
+		return;
 	if (old < 0) {
 		atomic_store(place, fd);
 	} else {
-		if (fd < 0)
-			fd = spare = eventfd(
-				0, EFD_CLOEXEC | EFD_NONBLOCK); /* refuses to send: ENOTSOCK */
 		if (dup3(fd, old, O_CLOEXEC) < 0)
 			log_line(LOG_ERROR, "cannot exchange a socket: %s", strerror(errno));
 		close_fd(fd);
-		fd = spare < 0 ? old : -1;
+		fd = old;
 	}
-	if (fd >= 0 && worker_watch(d, fd))
+	if (device_watch(d->worker_poll[WORKER_IN], fd))
 		log_line(LOG_ERROR, "cannot watch a socket: %s", strerror(errno));
 }
 

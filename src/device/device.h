@@ -14,7 +14,7 @@
  * The engine on this host: a core (wg/core.h) between a TUN and UDP sockets. Threads: the brain,
  * which is the caller of device_run, owns timers, handshakes and configuration; two workers carry
  * packets, one each way, and do their own cryptography. One lock protects the core; nobody holds it
- * over a Diffie-Hellman, a payload or a system call.
+ * over a Diffie-Hellman, a payload or a datagram.
  */
 struct device;
 
@@ -44,6 +44,7 @@ int device_diagnose(void *ctx, struct diagnosis *ret);
 struct device_guest {
 	int fd; /* readable: call handle */
 	void (*handle)(void *ctx);
+	void (*is_running)(void *ctx); /* called once, when traffic is carried */
 	bool (*is_over)(void *ctx); /* asked after each handle: is it time to end? */
 	void *ctx;
 };

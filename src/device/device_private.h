@@ -14,6 +14,8 @@
 #include "wg/core.h"
 
 /* What device.c, apply.c, brain_linux.c and worker_linux.c share. */
+enum { WORKER_OUT, WORKER_IN }; /* TUN to UDP, UDP to TUN */
+
 enum device_count {
 	COUNT_TUN_READS,
 	COUNT_TUN_READ_PACKETS,
@@ -30,6 +32,7 @@ enum device_count {
 
 struct device {
 	pthread_mutex_t lock; /* of core, port, mark, armed */
+	pthread_cond_t settled; /* with the lock: the brain has sent what waited, or followed the link */
 	struct core *core;
 	struct tun tun;
 	struct link link;
@@ -77,15 +80,11 @@ enum udp_sent device_send(struct device *d, const uint8_t *bytes, size_t len,
  * lock. */
 void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len);
 
-/* Bind the port anew and exchange the sockets. 0 or -errno, then nothing has changed. Brain only.
- */
-MUST_CHECK int device_bind(struct device *d, uint16_t port, uint32_t mark, struct diag *why,
-			   struct udp *ret);
-void device_use_sockets(struct device *d, struct udp *u,
-			uint32_t mark); /* takes them; can't fail */
+void device_use_sockets(struct device *d, struct udp *u, uint32_t mark); /* takes them */
+void device_note_error(void *ctx, const struct udp_error *error); /* ctx: the device. Any thread */
+MUST_CHECK int device_watch(int poll, int fd); /* for input; 0 or -errno */
 
 MUST_CHECK int worker_start(struct device *d); /* both */
 void worker_stop(struct device *d);
-int worker_watch(struct device *d, int fd); /* the UDP worker reads this socket too */
 
 #endif

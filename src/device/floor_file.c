@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,32 +13,43 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 
-enum { NAME = 48, NAME_HASH = 16, NUMBER = 24 };
+enum { NAME = 48, NAME_NEW = 64, NAME_HASH = 16, NUMBER = 24 };
 
 static const char prefix[] = "stamp-";
 static const char suffix[] = ".new";
 
-static void name_of(const struct key_public *key, char ret[static NAME], char ret_new[static NAME])
+static void name_of(const struct key_public *key, char ret[static NAME], char ret_new[static NAME_NEW])
 {
 	char hex[2 * NAME_HASH + 1];
 	uint8_t hash[CRYPTO_HASH];
-	struct crypto_hash s;
 
-	static_assert(sizeof(prefix) + sizeof(hex) + sizeof(suffix) < NAME);
-	/* in parts: who links libsodium too may get its crypto_hash, which writes 64 bytes */
-	crypto_hash_init(&s, sizeof(hash), NULL, 0);
-	crypto_hash_update(&s, key->bytes, sizeof(key->bytes));
-	crypto_hash_final(&s, hash);
+	static_assert(sizeof(prefix) + sizeof(hex) + sizeof(suffix) < NAME, "room");
+	crypto_blake2s(hash, key->bytes, sizeof(key->bytes));
 	text_hex_from_bytes(hash, NAME_HASH, hex);
 	(void)snprintf(ret, NAME, "%s%s", prefix, hex);
-	(void)snprintf(ret_new, NAME, "%s%s%s", prefix, hex, suffix);
+	/* Two writers never share a half-written file, and nobody waits for another. */
+	(void)snprintf(ret_new, NAME_NEW, "%s%s.%d%s", prefix, hex, (int)getpid(), suffix);
+}
+
+/* A directory that others can write could hold anything under our names. */
+static bool is_private(int dirfd)
+{
+	struct stat st;
+
+	return fstat(dirfd, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
 static int open_dir(const char *dir)
 {
 	const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (is_private(fd))
+		return fd;
+	close(fd);
+	return -EPERM;
 }
 
 /* The whole of a short regular file as text; negative errno. */
@@ -79,7 +89,7 @@ static bool parse_floor(char *text, uint64_t *ret)
 
 uint64_t floor_file_read(const char *dir, const struct key_public *key)
 {
-	char name[NAME], unused[NAME], text[NUMBER];
+	char name[NAME], unused[NAME_NEW], text[NUMBER];
 	const int dirfd = open_dir(dir);
 	uint64_t floor = 0;
 	int error = dirfd;
@@ -132,9 +142,6 @@ static int replace(int dirfd, const char *name, const char *name_new, const char
 {
 	int error;
 
-	/* Two writers must not take the other's half-written file for their own. */
-	if (flock(dirfd, LOCK_EX) < 0)
-		return -errno;
 	error = write_new(dirfd, name_new, text);
 	if (!error && renameat(dirfd, name_new, dirfd, name) < 0)
 		error = -errno;
@@ -147,7 +154,7 @@ static int replace(int dirfd, const char *name, const char *name_new, const char
 
 int floor_file_write(const char *dir, const struct key_public *key, uint64_t floor)
 {
-	char name[NAME], name_new[NAME], text[NUMBER];
+	char name[NAME], name_new[NAME_NEW], text[NUMBER];
 	int error, dirfd;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/checksum.h"
 
 enum {
 	V4_HEADER = 20,
@@ -29,20 +30,6 @@ enum {
 };
 
 static_assert((int)ICMP_ROOM >= (int)V4_ANSWER && (int)ICMP_ROOM >= (int)V6_ANSWER);
-
-static uint32_t sum(const uint8_t *p, size_t len, uint32_t seed)
-{
-	for (; len >= 2; len -= 2, p += 2)
-		seed += load16_be(p);
-	return len ? seed + ((uint32_t)p[0] << 8) : seed;
-}
-
-static uint16_t fold(uint32_t total)
-{
-	total = (total >> 16) + (total & 0xffff);
-	total = (total >> 16) + (total & 0xffff);
-	return (uint16_t)~total;
-}
 
 /* RFC 1122 3.2.2: one host, and not loopback; our answer also comes from such an address. */
 static bool v4_is_host(const uint8_t *ip)
@@ -102,10 +89,10 @@ static size_t v4_answer(const uint8_t *packet, size_t len, uint8_t *ret)
 	ret[9] = PROTO_ICMP;
 	memcpy(ret + 12, packet + 16, 4);
 	memcpy(ret + 16, packet + 12, 4);
-	store16_be(ret + 10, fold(sum(ret, V4_HEADER, 0)));
+	store16_be(ret + 10, checksum_fold(checksum_add(0, ret, V4_HEADER)));
 	store16_be(icmp, ICMP_HOST_UNREACHABLE);
 	memcpy(icmp + ICMP_HEADER, packet, quote);
-	store16_be(icmp + 2, fold(sum(icmp, ICMP_HEADER + quote, 0)));
+	store16_be(icmp + 2, checksum_fold(checksum_add(0, icmp, ICMP_HEADER + quote)));
 	return total;
 }
 
@@ -172,7 +159,7 @@ static size_t v6_answer(const uint8_t *packet, size_t len, uint8_t *ret)
 	memcpy(ret + 24, packet + 8, 16);
 	store16_be(icmp, ICMP6_ADDRESS_UNREACHABLE);
 	memcpy(icmp + ICMP_HEADER, packet, quote);
-	store16_be(icmp + 2, fold(sum(icmp, body, sum(ret + 8, 32, (uint32_t)body + PROTO_ICMP6))));
+	store16_be(icmp + 2, checksum_fold(checksum_add(checksum_add((uint32_t)body + PROTO_ICMP6, ret + 8, 32), icmp, body)));
 	return V6_HEADER + body;
 }
 

@@ -103,30 +103,45 @@ static bool is_same_file(int a, int b)
 	       x.st_ino == y.st_ino;
 }
 
-/* Without the privilege to ask for namespaces: it is here if its name and index still belong
- * together. */
-static bool is_here_by_index(const struct link *l, const char *name)
+/* The host is short of something just now: no answer is no answer, not a foreign namespace. */
+static bool is_shortage(int error)
 {
-	struct facts f;
-
-	return l->ifindex && ask_here(name, &f) == 0 && f.ifindex == l->ifindex;
+	return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-/* *ret_namespace: where it lives when that is elsewhere, -1 when that cannot be told. */
-static bool is_moved(const struct link *l, const char *name, int *ret_namespace)
+/*
+ * Without the privilege to ask for namespaces: it is here if its name and index still belong
+ * together. 1 moved, 0 here, or -errno.
+ */
+static int is_moved_by_index(const struct link *l, const char *name)
+{
+	struct facts f;
+	const int error = ask_here(name, &f);
+
+	if (is_shortage(-error))
+		return error;
+	return error || !l->ifindex || f.ifindex != l->ifindex;
+}
+
+/* The same; *ret_namespace: where it lives when that is elsewhere, -1 when that can't be told. */
+static int is_moved(const struct link *l, const char *name, int *ret_namespace)
 {
 	const int theirs = ioctl(l->tun->fd, TUNGETDEVNETNS);
+	const int their_error = theirs < 0 ? errno : 0;
 	const int ours = ioctl(l->fd, SIOCGSKNS);
-	bool moved;
+	const int our_error = ours < 0 ? errno : 0;
+	int moved;
 
 	*ret_namespace = -1;
-	if (theirs >= 0 && ours >= 0)
+	if (is_shortage(their_error) || is_shortage(our_error))
+		moved = is_shortage(their_error) ? -their_error : -our_error;
+	else if (theirs >= 0 && ours >= 0)
 		moved = !is_same_file(theirs, ours);
 	else
-		moved = !is_here_by_index(l, name);
+		moved = is_moved_by_index(l, name);
 	if (ours >= 0)
 		close(ours);
-	if (moved)
+	if (moved == 1)
 		*ret_namespace = theirs;
 	else if (theirs >= 0)
 		close(theirs);
@@ -136,9 +151,12 @@ static bool is_moved(const struct link *l, const char *name, int *ret_namespace)
 static int find(struct link *l, const char *name, struct link_state *ret)
 {
 	struct facts f = { 0 };
-	int error, namespace;
+	int moved, error, namespace;
 
-	ret->is_moved = is_moved(l, name, &namespace);
+	moved = is_moved(l, name, &namespace);
+	if (moved < 0)
+		return moved;
+	ret->is_moved = moved;
 	if (!ret->is_moved) {
 		error = ask_here(name, &f);
 	} else if (namespace >= 0) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/checksum.h"
 #include "device/tun.h"
 
 enum { HEADER = sizeof(struct virtio_net_hdr) };
@@ -222,19 +223,6 @@ void tun_close(struct tun *t)
 	t->fd = -1;
 }
 
-static uint16_t checksum(const uint8_t *p, size_t len)
-{
-	uint32_t sum = 0;
-
-	for (; len >= 2; len -= 2, p += 2)
-		sum += load16_be(p);
-	if (len)
-		sum += (uint32_t)p[0] << 8;
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum = (sum >> 16) + (sum & 0xffff);
-	return (uint16_t)~sum;
-}
-
 /*
  * The field holds the sum of the pseudo header. 0 goes out as 0xffff, an equal value: for UDP, 0
  * means no checksum.
@@ -247,7 +235,7 @@ static bool complete_checksum(const struct virtio_net_hdr *h, uint8_t *packet, s
 
 	if (at + 2 > len)
 		return false;
-	sum = checksum(packet + start, len - start);
+	sum = checksum_fold(checksum_add(0, packet + start, len - start));
 	store16_be(packet + at, sum ? sum : 0xffff);
 	return true;
 }

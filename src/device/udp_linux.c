@@ -145,30 +145,27 @@ static int open_both(uint16_t port, uint32_t mark, struct udp *ret, enum family 
 	return 0;
 }
 
-static void explain(struct diag *why, int error, uint16_t port, enum family family)
+enum { PORT_PRIVILEGED = 1024 };
+
+static void explain(struct diag *why, int error, uint16_t port, uint32_t mark, enum family family)
 {
 	const char *const name = family == FAMILY_V4 ? "IPv4" : "IPv6";
 
-	switch (-error) {
-	case EADDRINUSE:
+	if (error == -EADDRINUSE)
 		diag_set(why, DIAG_ERROR, "udp-port-taken", 0,
 			 "UDP port %u is in use by another socket (%s); `ss -lunp` shows whose it "
 			 "is",
 			 (unsigned int)port, name);
-		break;
-	case EACCES:
+	else if (error == -EACCES && port && port < PORT_PRIVILEGED)
 		diag_set(why, DIAG_ERROR, "udp-port-denied", 0,
 			 "UDP port %u (%s) needs the capability CAP_NET_BIND_SERVICE",
 			 (unsigned int)port, name);
-		break;
-	case EPERM:
+	else if (error == -EPERM && mark)
 		diag_set(why, DIAG_ERROR, "udp-mark-denied", 0,
 			 "the mark of the UDP sockets needs the capability CAP_NET_ADMIN");
-		break;
-	default:
-		diag_set(why, DIAG_ERROR, "udp-bind", 0, "UDP port %u (%s): %s", (unsigned int)port,
-			 name, strerrordesc_np(-error));
-	}
+	else
+		diag_set(why, DIAG_ERROR, "udp-bind", 0, "no UDP port %u (%s) to be had: %s",
+			 (unsigned int)port, name, strerrordesc_np(-error));
 }
 
 int udp_bind(uint16_t port, uint32_t mark, struct diag *why, struct udp *ret)
@@ -182,7 +179,7 @@ int udp_bind(uint16_t port, uint32_t mark, struct diag *why, struct udp *ret)
 			break;
 	}
 	if (error)
-		explain(why, error, port, family);
+		explain(why, error, port, mark, family);
 	return error;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -15,10 +16,18 @@
  * (fairly, in turns of a bound) and does all the cryptography of its packets itself: no hand-over,
  * so no packet overtakes another.
  */
-enum { WORKER_OUT, WORKER_IN };
 enum {
 	TURN = 64,
 	BUFFER = sizeof(struct message_data) + MESSAGE_MAX + MESSAGE_PADDING + MESSAGE_TAG
+};
+
+/* How long a packet waits for the brain. */
+#define FLUSH_WAIT_NS 2000000L
+#define UP_WAIT_NS 10000000L
+enum { UP_WAITS = 10 };
+
+struct patience {
+	uint64_t waits_again; /* boot time before which a link that is down is not waited for */
 };
 
 static void count_reject(struct device *d, enum reject_reason reason, const struct endpoint *from)
@@ -46,7 +55,49 @@ static void answer_unreachable(struct device *d, const uint8_t *packet, size_t l
 		write_tun(d, answer, n);
 }
 
-static void carry_out(struct device *d, uint8_t *message, size_t len)
+/* Under the lock, which is given up meanwhile. False: the brain did not get to it in time. */
+static bool wait_settled(struct device *d, long ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += ns;
+	if (until.tv_nsec >= (long)NS_PER_S) {
+		until.tv_nsec -= (long)NS_PER_S;
+		++until.tv_sec;
+	}
+	return pthread_cond_timedwait(&d->settled, &d->lock, &until) == 0;
+}
+
+/*
+ * A packet from the TUN proves that the link is up, perhaps before the brain has heard of it. Wait
+ * for it to hear, once a second at most: the packet may also be a leftover.
+ */
+static void wait_until_up(struct device *d, struct patience *p)
+{
+	const uint64_t now = device_now().boot;
+
+	if (core_is_up(d->core) || now < p->waits_again)
+		return;
+	for (int i = 0; i < UP_WAITS && !core_is_up(d->core); ++i)
+		(void)wait_settled(d, UP_WAIT_NS); /* asked for again by the condition */
+	if (!core_is_up(d->core))
+		p->waits_again = now + NS_PER_S;
+}
+
+/* Behind packets that the brain is still sending: wait for those, so that none is overtaken. */
+static enum transport_verdict send_in_order(struct device *d, const struct inner *inner,
+					    struct sending *ret)
+{
+	enum transport_verdict verdict;
+
+	do
+		verdict = transport_send(d->core, device_now(), inner, 1, ret);
+	while (verdict == TRANSPORT_FLUSHING && wait_settled(d, FLUSH_WAIT_NS));
+	return verdict;
+}
+
+static void carry_out(struct device *d, uint8_t *message, size_t len, struct patience *patience)
 {
 	uint8_t *packet = message + sizeof(struct message_data);
 	enum transport_verdict verdict;
@@ -59,8 +110,9 @@ static void carry_out(struct device *d, uint8_t *message, size_t len)
 		return;
 	}
 	pthread_mutex_lock(&d->lock);
-	verdict = transport_send(d->core, device_now(), &inner, 1, &sending);
-	if (verdict == TRANSPORT_STAGE) {
+	wait_until_up(d, patience);
+	verdict = send_in_order(d, &inner, &sending);
+	if (verdict == TRANSPORT_STAGE || verdict == TRANSPORT_FLUSHING) {
 		transport_stage(d->core, device_now(), &inner, packet);
 		wake = device_needs_brain(d);
 	}
@@ -74,6 +126,7 @@ static void carry_out(struct device *d, uint8_t *message, size_t len)
 		answer_unreachable(d, packet, inner.len);
 		break;
 	case TRANSPORT_STAGE:
+	case TRANSPORT_FLUSHING:
 		if (wake)
 			device_wake_brain(d);
 		break;
@@ -82,7 +135,7 @@ static void carry_out(struct device *d, uint8_t *message, size_t len)
 	}
 }
 
-static void read_tun(struct device *d, uint8_t *message)
+static void read_tun(struct device *d, uint8_t *message, struct patience *patience)
 {
 	uint8_t *packet = message + sizeof(struct message_data);
 
@@ -98,7 +151,7 @@ static void read_tun(struct device *d, uint8_t *message)
 		if (n < 0)
 			return;
 		device_count(d, COUNT_TUN_READ_PACKETS, 1);
-		carry_out(d, message, (size_t)n);
+		carry_out(d, message, (size_t)n, patience);
 	}
 }
 
@@ -164,23 +217,17 @@ static void read_udp(struct device *d, int fd, uint8_t *message)
 	}
 }
 
-static void note_error(void *ctx, const struct udp_error *error)
-{
-	struct device *d = ctx;
-
-	evidence_add(&d->evidence, error, device_now().real);
-}
-
-static void handle(struct device *d, const struct epoll_event *event, uint8_t *message)
+static void handle(struct device *d, const struct epoll_event *event, uint8_t *message,
+		   struct patience *patience)
 {
 	const int fd = event->data.fd;
 
 	if (fd == d->tun.fd) {
-		read_tun(d, message);
+		read_tun(d, message, patience);
 		return;
 	}
 	if (event->events & EPOLLERR)
-		(void)udp_drain_errors(fd, &(struct udp_listener){ .error = note_error, .ctx = d });
+		(void)udp_drain_errors(fd, &(struct udp_listener){ .error = device_note_error, .ctx = d });
 	read_udp(d, fd, message);
 }
 
@@ -188,6 +235,7 @@ static void work(struct device *d, int which)
 {
 	uint8_t *message = calloc(1, BUFFER);
 	struct epoll_event events[4];
+	struct patience patience = { 0 };
 
 	if (!message) {
 		log_line(LOG_ERROR, "no memory for a worker");
@@ -199,7 +247,7 @@ static void work(struct device *d, int which)
 		for (int i = 0; i < n; ++i) {
 			if (events[i].data.fd == d->stop)
 				goto out;
-			handle(d, &events[i], message);
+			handle(d, &events[i], message, &patience);
 		}
 		/* A TUN that is gone stays readable for ever. */
 		if (which == WORKER_OUT && atomic_load(&d->tun_is_gone))
@@ -222,26 +270,14 @@ static void *work_in(void *ctx)
 	return NULL;
 }
 
-static int watch(int poll, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-int worker_watch(struct device *d, int fd)
-{
-	return watch(d->worker_poll[WORKER_IN], fd);
-}
-
 int worker_start(struct device *d)
 {
-	int err = watch(d->worker_poll[WORKER_OUT], d->tun.fd);
+	int err = device_watch(d->worker_poll[WORKER_OUT], d->tun.fd);
 
 	if (!err)
-		err = watch(d->worker_poll[WORKER_OUT], d->stop);
+		err = device_watch(d->worker_poll[WORKER_OUT], d->stop);
 	if (!err)
-		err = watch(d->worker_poll[WORKER_IN], d->stop);
+		err = device_watch(d->worker_poll[WORKER_IN], d->stop);
 	if (err)
 		return err;
 	err = pthread_create(&d->workers[WORKER_OUT], NULL, work_out, d);

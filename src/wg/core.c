@@ -7,6 +7,7 @@
 #include "crypto/crypto.h"
 #include "wg/core_private.h"
 
+enum { TICK_PEERS = 256 };
 enum { INDICES_PER_PEER = 4 /* a handshake and three sessions */ };
 
 static bool is_none(const void *key)
@@ -21,6 +22,7 @@ struct core *core_new(const struct core_config *config)
 		uint8_t table[8];
 		struct siphash_key keys;
 		struct siphash_key ratelimit;
+		struct siphash_key jitter;
 	} random;
 
 	if (!c)
@@ -42,17 +44,16 @@ struct core *core_new(const struct core_config *config)
 	schedule_init(&c->schedule, &c->config.memory);
 	reject_init(&c->rejects, &c->config.memory);
 	stamp_init(&c->stamp, 0);
+	c->jitter_key = random.jitter;
 	crypto_wipe(&random, sizeof(random));
 	return c;
 }
 
+/* Unpredictable is enough here: no random bytes of the host are asked for on the packet path. */
 uint32_t core_jitter(struct core *c)
 {
-	uint32_t jitter = 0;
-
-	/* Without random bytes all retry at the same distance: no reason to fail. */
-	(void)entropy_fill(&c->config.entropy, &jitter, sizeof(jitter));
-	return jitter;
+	++c->jitters;
+	return (uint32_t)siphash(&c->jitter_key, &c->jitters, sizeof(c->jitters));
 }
 
 void core_schedule(struct core *c, struct peer *p)
@@ -65,6 +66,12 @@ void core_set_flags(struct core *c, struct peer *p, unsigned int flags)
 	if (flags && !p->flags)
 		list_append(&c->busy, &p->of_busy);
 	p->flags |= flags;
+}
+
+/* An empty packet, unless others wait to go. */
+void core_want_keepalive(struct core *c, struct peer *p)
+{
+	core_set_flags(c, p, PEER_WANTS_KEEPALIVE | (p->staged_count ? PEER_WANTS_FLUSH : 0U));
 }
 
 static void clear_flags(struct peer *p, unsigned int flags)
@@ -152,6 +159,7 @@ static void free_peer(struct core *c, struct peer *p)
 void core_remove_peer(struct core *c, struct moment now, struct peer *p)
 {
 	silence(c, now, p);
+	stamp_forget(&c->stamp, p->stamp_sent);
 	allowedips_remove_owner(&c->allowed, &p->allowed);
 	keytable_remove(&c->keys, &p->public_key);
 	list_remove(&p->of_core);
@@ -196,7 +204,7 @@ void core_up(struct core *c, struct moment now)
 	c->is_up = true;
 	while ((p = core_next_peer(c, p)))
 		if (p->keepalive)
-			core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+			core_want_keepalive(c, p);
 	(void)now;
 }
 
@@ -218,7 +226,7 @@ void core_peer_changed(struct core *c, struct moment now, struct peer *p)
 	/* A keepalive that had no endpoint or key to go to so far. */
 	if (p->keepalive && p->timers.at[TIMER_PERSISTENT] == TIME_NEVER &&
 	    endpoint_is_set(&p->endpoint))
-		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+		core_want_keepalive(c, p);
 	(void)now;
 }
 
@@ -228,6 +236,7 @@ static void end_identity(struct core *c, struct peer *p)
 {
 	peer_drop_handshake(p, &c->table);
 	p->handshake_sent = 0;
+	p->stamp_sent = 0;
 	crypto_wipe(&p->static_static, sizeof(p->static_static));
 	p->has_static_static = false;
 	if (p->current)
@@ -236,38 +245,38 @@ static void end_identity(struct core *c, struct peer *p)
 		p->next->is_send_refused = true;
 }
 
-bool core_set_private_key(struct core *c, struct moment now, const struct key_private *key,
-			  uint64_t floor)
+void core_set_identity(struct core *c, struct moment now, const struct noise_local *local,
+		       uint64_t floor)
 {
-	struct noise_local local = { .secret = *key };
+	const bool has_key = !is_none(local->secret.bytes);
 	struct peer *p;
-	const bool has_key = !is_none(key->bytes);
 
-	if (has_key) {
-		crypto_clamp(&local.secret);
-		if (!crypto_public(&local.secret, &local.public)) {
-			crypto_wipe(&local, sizeof(local));
-			return false;
-		}
-	}
-	if (has_key == c->has_key && crypto_equal(&local.secret, &c->local.secret, KEY_LEN)) {
-		crypto_wipe(&local, sizeof(local));
-		return true;
-	}
-	c->local = local;
-	crypto_wipe(&local, sizeof(local));
+	if (has_key == c->has_key && crypto_equal(&local->secret, &c->local.secret, KEY_LEN))
+		return;
+	c->local = *local;
 	c->has_key = has_key;
 	++c->identity_generation;
-	stamp_init(&c->stamp, floor);
 	cookie_checker_set_key(&c->checker, &c->local.public);
 	p = has_key ? core_find_peer(c, &c->local.public) : NULL;
 	if (p)
 		core_remove_peer(c, now, p);
+	stamp_init(&c->stamp, floor);
 	for (p = NULL; (p = core_next_peer(c, p));) {
 		end_identity(c, p);
 		core_peer_changed(c, now, p);
 	}
-	return true;
+}
+
+bool core_set_private_key(struct core *c, struct moment now, const struct key_private *key,
+			  uint64_t floor)
+{
+	struct noise_local local;
+	const bool ok = noise_local_init(&local, key);
+
+	if (ok)
+		core_set_identity(c, now, &local, floor);
+	crypto_wipe(&local, sizeof(local));
+	return ok;
 }
 
 const struct key_private *core_private_key(const struct core *c)
@@ -377,7 +386,7 @@ void core_set_keepalive(struct core *c, struct moment now, struct peer *p, uint1
 	if (!seconds)
 		p->timers.at[TIMER_PERSISTENT] = TIME_NEVER;
 	if (begins && c->is_up)
-		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+		core_want_keepalive(c, p);
 	(void)now;
 }
 
@@ -465,37 +474,17 @@ static void act(struct core *c, struct moment now, struct peer *p, unsigned int 
 	if (actions & TIMER_DO_HANDSHAKE)
 		core_want_handshake(c, now, p);
 	if (actions & TIMER_DO_KEEPALIVE)
-		core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+		core_want_keepalive(c, p);
 }
 
 void core_tick(struct core *c, struct moment now)
 {
 	struct peer *p;
 
-	while ((p = schedule_take(&c->schedule, now.boot))) {
+	for (int i = 0; i < TICK_PEERS && (p = schedule_take(&c->schedule, now.boot)); ++i) {
 		act(c, now, p, timers_due(&p->timers, now.boot));
 		core_schedule(c, p);
 	}
-}
-
-static bool reserve_one(struct core *c, struct moment now, struct peer *p, struct sending *ret)
-{
-	struct session *s = p->current;
-	uint64_t counter;
-
-	if (!c->is_up || !s || !endpoint_is_set(&p->endpoint))
-		return false;
-	if (!session_can_send(s, now.boot) || !session_reserve(s, 1, &counter))
-		return false;
-	*ret = (struct sending){
-		.key = s->keys.send,
-		.counter = counter,
-		.receiver = s->remote_index,
-		.local_index = s->local_index,
-		.to = p->endpoint,
-		.from = p->source,
-	};
-	return true;
 }
 
 /* The next packet of a peer that flushes. False: there is none, or no session to send it with. */
@@ -508,7 +497,7 @@ static bool flush_one(struct core *c, struct moment now, struct peer *p, struct 
 		clear_flags(p, PEER_WANTS_FLUSH);
 		return false;
 	}
-	if (!reserve_one(c, now, p, &ret->sending)) {
+	if (!transport_reserve(c, now, p, 1, s ? s->tos : 0, &ret->sending)) {
 		clear_flags(p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
 		core_want_handshake(c, now, p);
 		return false;
@@ -517,11 +506,19 @@ static bool flush_one(struct core *c, struct moment now, struct peer *p, struct 
 	ret->len = s ? s->len : 0;
 	ret->sending.is_keepalive = !s;
 	if (s) {
-		ret->sending.tos = inner_ecn_encapsulate(s->tos);
 		memcpy(ret->packet, s->packet, s->len);
 		core_free_staged(c, s);
 	}
 	return true;
+}
+
+/* Each in turn: one peer with much to send does not keep the others waiting. */
+static void rotate(struct core *c, struct peer *p)
+{
+	if (!p->flags)
+		return;
+	list_remove(&p->of_busy);
+	list_append(&c->busy, &p->of_busy);
 }
 
 enum output_kind core_pull(struct core *c, struct moment now, struct output *ret)
@@ -529,12 +526,17 @@ enum output_kind core_pull(struct core *c, struct moment now, struct output *ret
 	while (!list_empty(&c->busy)) {
 		struct peer *p = list_entry(c->busy.next, struct peer, of_busy);
 
-		if ((p->flags & PEER_WANTS_FLUSH) && flush_one(c, now, p, ret))
-			return OUTPUT_PACKET;
 		if (p->flags & PEER_WANTS_INITIATION) {
 			clear_flags(p, PEER_WANTS_INITIATION);
-			if (handshake_initiate(c, now, p, &ret->job))
+			if (handshake_initiate(c, now, p, &ret->job)) {
+				rotate(c, p);
 				return OUTPUT_JOB;
+			}
+		}
+		if ((p->flags & (PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE)) &&
+		    flush_one(c, now, p, ret)) {
+			rotate(c, p);
+			return OUTPUT_PACKET;
 		}
 	}
 	return OUTPUT_NONE;

@@ -53,10 +53,13 @@ void core_down(struct core *c, struct moment now);
 bool core_is_up(const struct core *c);
 
 /*
- * Our identity; all zero removes it. Clamped here. floor: what core_stamp_floor last said under
+ * Our identity (noise_local_init); all zero removes it. floor: what core_stamp_floor last said under
  * this key, 0 if never. Another key ends all handshakes and all sending; a peer with our own public
- * key is removed. False: libcrypto failed, nothing changed.
+ * key is removed.
  */
+void core_set_identity(struct core *c, struct moment now, const struct noise_local *local,
+		       uint64_t floor);
+/* Both in one, at the price of an X25519. False: libcrypto failed, nothing changed. */
 MUST_CHECK bool core_set_private_key(struct core *c, struct moment now,
 				     const struct key_private *key, uint64_t floor);
 const struct key_private *core_private_key(const struct core *c); /* NULL: none */
@@ -109,6 +112,7 @@ void core_count_reject(struct core *c, struct moment now, enum reject_reason rea
 /* Time. TIME_NEVER: nothing will happen by itself. */
 uint64_t core_deadline(const struct core *c);
 bool core_has_output(const struct core *c);
+/* What is due, for up to 256 peers: with more, the deadline stays in the past. */
 void core_tick(struct core *c, struct moment now);
 
 enum output_kind { OUTPUT_NONE, OUTPUT_JOB, OUTPUT_PACKET };

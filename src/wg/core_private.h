@@ -32,6 +32,8 @@ struct core {
 	struct noise_local local;
 	uint64_t identity_generation;
 	struct stamp stamp;
+	struct siphash_key jitter_key;
+	uint64_t jitters;
 	struct cookie_checker checker;
 	struct ratelimit ratelimit;
 	uint64_t under_load_until; /* boot time */
@@ -53,6 +55,7 @@ struct core {
 /* After any fact: the schedule knows of the peer's first deadline. */
 void core_schedule(struct core *c, struct peer *p);
 void core_set_flags(struct core *c, struct peer *p, unsigned int flags);
+void core_want_keepalive(struct core *c, struct peer *p);
 /* Somebody wants a handshake with this peer, for another reason than a retry. */
 void core_want_handshake(struct core *c, struct moment now, struct peer *p);
 bool core_may_initiate(const struct core *c, struct moment now, const struct peer *p);
@@ -60,6 +63,9 @@ uint32_t core_jitter(struct core *c);
 /* Drop what is staged for a peer, counting each under the reason. */
 void core_drop_staged(struct core *c, struct moment now, struct peer *p, enum reject_reason reason);
 void core_free_staged(struct core *c, struct staged *s);
+/* n counters of the peer's session and all else it takes to send. False: it has no usable session. */
+MUST_CHECK bool transport_reserve(struct core *c, struct moment now, struct peer *p, size_t n,
+				  uint8_t inner_tos, struct sending *ret);
 /* A packet or handshake of the peer proved where it is now. */
 void core_moved(struct peer *p, const struct endpoint *from, const struct source *to);
 

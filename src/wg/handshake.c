@@ -155,7 +155,7 @@ bool handshake_initiate(struct core *c, struct moment now, struct peer *p,
 	ret->has_static_static = p->has_static_static;
 	ret->peer_serial = p->serial;
 	ret->handshake_generation = p->handshake.generation;
-	stamp_write(stamp_next(&c->stamp, now), ret->stamp);
+	stamp_write(stamp_next(&c->stamp, now, &p->stamp_sent), ret->stamp);
 	return true;
 }
 
@@ -260,10 +260,10 @@ static enum handshake_step commit_initiate(struct core *c, struct moment now,
 	if (!p || job->peer_serial != p->serial ||
 	    job->handshake_generation != p->handshake.generation)
 		return drop(c, p, REJECT_CHANGED, now, NULL);
+	keep_static_static(p, job);
 	if (!job->ok)
 		return drop(c, p, job->has_static_static ? REJECT_CRYPTO : REJECT_STAMP, now,
 			    &p->endpoint);
-	keep_static_static(p, job);
 	peer_drop_handshake(p, &c->table);
 	index = table_add(&c->table, p, NULL);
 	if (!index)
@@ -282,6 +282,11 @@ static enum handshake_step commit_initiate(struct core *c, struct moment now,
 	return HANDSHAKE_SEND;
 }
 
+static bool is_flood(const struct peer *p, struct moment now)
+{
+	return p->initiation_seen && now.boot < p->initiation_seen + INITIATION_SPACING;
+}
+
 /* We know who it is: copy what the second half needs. */
 static enum handshake_step commit_identify(struct core *c, struct moment now,
 					   struct handshake_job *job)
@@ -295,6 +300,8 @@ static enum handshake_step commit_identify(struct core *c, struct moment now,
 		reject_knock(&c->rejects, &job->initiation.remote_static, now, &job->from);
 		return drop(c, NULL, REJECT_UNKNOWN_KEY, now, &job->from);
 	}
+	if (is_flood(p, now))
+		return drop(c, p, REJECT_FLOOD, now, &job->from);
 	if (!entropy_fill(&c->config.entropy, job->ephemeral.bytes, KEY_LEN))
 		return drop(c, p, REJECT_NO_RANDOM, now, &job->from);
 	crypto_clamp(&job->ephemeral);
@@ -307,11 +314,6 @@ static enum handshake_step commit_identify(struct core *c, struct moment now,
 	job->psk_generation = p->psk_generation;
 	memcpy(job->stamp_seen, p->stamp_seen, STAMP_LEN);
 	return HANDSHAKE_WORK;
-}
-
-static bool is_flood(const struct peer *p, struct moment now)
-{
-	return p->initiation_seen && now.boot < p->initiation_seen + INITIATION_SPACING;
 }
 
 static enum handshake_step install_response(struct core *c, struct moment now,
@@ -334,6 +336,7 @@ static enum handshake_step install_response(struct core *c, struct moment now,
 	p->handshake_sent = now.boot;
 	p->rx_bytes += sizeof(job->initiation_message);
 	core_moved(p, &job->from, &job->to);
+	p->heard = now.boot;
 	peer_begin_session(p, s, &c->table, &c->config.memory);
 	store32_le(message->type, MESSAGE_RESPONSE);
 	store32_le(message->sender, s->local_index);
@@ -355,9 +358,9 @@ static enum handshake_step commit_respond(struct core *c, struct moment now,
 
 	if (!p || job->peer_serial != p->serial || job->psk_generation != p->psk_generation)
 		return drop(c, p, REJECT_CHANGED, now, &job->from);
+	keep_static_static(p, job); /* good whatever the message: a forger must not make us repeat it */
 	if (!job->ok)
 		return drop(c, p, REJECT_STAMP, now, &job->from);
-	keep_static_static(p, job);
 	if (job->is_replayed || !stamp_is_later(job->stamp, p->stamp_seen))
 		return drop(c, p, REJECT_STAMP_OLD, now, &job->from);
 	if (is_flood(p, now))
@@ -393,12 +396,13 @@ static enum handshake_step commit_finish(struct core *c, struct moment now,
 	p->has_rekeyed_on_receive = false;
 	p->rx_bytes += sizeof(job->response_message);
 	core_moved(p, &job->from, &job->to);
+	p->heard = now.boot;
 	timers_session_begun(&p->timers, now.boot);
 	timers_handshake_complete(&p->timers);
 	timers_authenticated_received(&p->timers, now.boot);
 	core_schedule(c, p);
 	/* The peer may not send before it has heard from us under the new key. */
-	core_set_flags(c, p, PEER_WANTS_FLUSH | PEER_WANTS_KEEPALIVE);
+	core_want_keepalive(c, p);
 	return HANDSHAKE_DONE;
 }
 

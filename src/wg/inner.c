@@ -7,7 +7,7 @@
 
 enum { V4_HEADER = 20, V6_HEADER = 40 };
 enum { PROTOCOL_UDP = 17, UDP_PORTS = 4, V4_OFFSET_MASK = 0x1fff };
-enum { ECN_MASK = 3, ECN_NOT_CAPABLE = 0, ECN_CAPABLE_0 = 2, ECN_CONGESTED = 3 };
+enum { ECN_MASK = 3, ECN_CAPABLE_1 = 1, ECN_CAPABLE_0 = 2, ECN_CONGESTED = 3 };
 
 static void parse_udp(const uint8_t *packet, size_t header, struct inner *ret)
 {
@@ -102,28 +102,37 @@ static void mend_checksum(uint8_t *packet, uint16_t before)
 	store16_be(packet + 10, (uint16_t)~sum);
 }
 
-static void mark_v4(uint8_t *packet)
+static void set_v4(uint8_t *packet, uint8_t ecn)
 {
 	const uint16_t before = load16_be(packet);
 
-	if ((packet[1] & ECN_MASK) == ECN_NOT_CAPABLE)
-		return;
-	packet[1] |= ECN_CONGESTED;
+	packet[1] = (uint8_t)((packet[1] & ~ECN_MASK) | ecn);
 	mend_checksum(packet, before);
 }
 
-static void mark_v6(uint8_t *packet)
+static void set_v6(uint8_t *packet, uint8_t ecn)
 {
-	if ((packet[1] >> 4 & ECN_MASK) != ECN_NOT_CAPABLE)
-		packet[1] |= ECN_CONGESTED << 4;
+	packet[1] = (uint8_t)((packet[1] & ~(ECN_MASK << 4)) | ecn << 4);
+}
+
+/* The table of RFC 6040 4.2, where an outer mark changes an inner one. */
+static bool is_changed(uint8_t inner, uint8_t outer)
+{
+	if (outer == ECN_CONGESTED)
+		return inner == ECN_CAPABLE_0 || inner == ECN_CAPABLE_1;
+	return outer == ECN_CAPABLE_1 && inner == ECN_CAPABLE_0;
 }
 
 void inner_ecn_decapsulate(uint8_t *packet, uint8_t outer_tos)
 {
-	if ((outer_tos & ECN_MASK) != ECN_CONGESTED)
+	const bool is_v4 = packet[0] >> 4 == 4;
+	const uint8_t inner = (is_v4 ? packet[1] : packet[1] >> 4) & ECN_MASK;
+	const uint8_t outer = outer_tos & ECN_MASK;
+
+	if (!is_changed(inner, outer))
 		return;
-	if (packet[0] >> 4 == 4)
-		mark_v4(packet);
+	if (is_v4)
+		set_v4(packet, outer);
 	else
-		mark_v6(packet);
+		set_v6(packet, outer);
 }

@@ -21,6 +21,18 @@ static void start(struct symmetric *s, const struct key_public *responder)
 	symmetric_mix_hash(s, responder->bytes, KEY_LEN);
 }
 
+bool noise_local_init(struct noise_local *ret, const struct key_private *key)
+{
+	*ret = (struct noise_local){ .secret = *key };
+	if (crypto_is_zero(key->bytes, KEY_LEN))
+		return true;
+	crypto_clamp(&ret->secret);
+	if (crypto_public(&ret->secret, &ret->public))
+		return true;
+	crypto_wipe(ret, sizeof(*ret));
+	return false;
+}
+
 bool noise_static_static(const struct noise_local *local, const struct key_public *remote,
 			 struct key_shared *ret)
 {

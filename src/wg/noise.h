@@ -38,6 +38,9 @@ struct noise_keys {
 	struct key_shared receive;
 };
 
+/* Clamps the key and computes the public one; a key of zeros has none: all zeros too. */
+MUST_CHECK bool noise_local_init(struct noise_local *ret, const struct key_private *key);
+
 /* The DH of the two static keys, the same for all handshakes of a pair. */
 MUST_CHECK bool noise_static_static(const struct noise_local *local,
 				    const struct key_public *remote, struct key_shared *ret);

@@ -26,7 +26,7 @@ enum peer_flag { /* what the brain still has to do for it */
 		 PEER_WANTS_INITIATION = 1,
 		 PEER_WANTS_FLUSH =
 			 2, /* staged packets are leaving: later ones queue behind them */
-		 PEER_WANTS_KEEPALIVE = 4, /* an empty packet, unless a staged one goes */
+		 PEER_WANTS_KEEPALIVE = 4, /* an empty packet, or the first staged one */
 };
 
 struct peer_handshake { /* ours, until its response comes */
@@ -54,7 +54,9 @@ struct peer {
 	struct peer_handshake handshake;
 	struct cookie_maker cookie;
 	uint8_t stamp_seen[STAMP_LEN]; /* the latest that an initiation of its brought */
+	uint64_t heard;                /* boot time of the last authentic message of its */
 	uint64_t initiation_seen;      /* boot time; 0: never */
+	uint64_t stamp_sent;           /* the latest of our initiations; 0: none under this key */
 	uint64_t handshake_sent;       /* boot time of our last initiation or response; 0: never */
 	bool has_rekeyed_on_receive;   /* once per key */
 

@@ -74,7 +74,7 @@ void stamp_init(struct stamp *s, uint64_t floor)
 	*s = (struct stamp){ .floor = floor <= FLOOR_MAX ? floor : 0 };
 }
 
-uint64_t stamp_next(struct stamp *s, struct moment now)
+uint64_t stamp_next(struct stamp *s, struct moment now, uint64_t *sent)
 {
 	const uint64_t low = s->last ? s->last : s->floor;
 	uint64_t stamp;
@@ -83,12 +83,23 @@ uint64_t stamp_next(struct stamp *s, struct moment now)
 		now.real = REAL_MAX;
 	judge_clock(s, now);
 	stamp = round_down(now.real);
-	if (stamp <= low)
-		stamp = after(low);
+	if (stamp < low)
+		stamp = low;
+	if (!s->last && stamp <= s->floor)
+		stamp = after(s->floor);
 	s->last = stamp;
+	if (stamp <= *sent)
+		stamp = after(*sent);
+	*sent = stamp;
 	if (stamp > s->floor && is_believed(s, stamp, now.boot))
 		s->floor = stamp + STAMP_FLOOR_AHEAD;
 	return stamp;
+}
+
+void stamp_forget(struct stamp *s, uint64_t sent)
+{
+	if (sent && sent >= s->last)
+		s->last = after(sent);
 }
 
 void stamp_write(uint64_t stamp, uint8_t ret[static STAMP_LEN])

@@ -27,7 +27,7 @@ enum { STAMP_LEN = 12 };
 #define STAMP_CLOCK_SET (1577836800 * NS_PER_S)
 
 struct stamp {
-	uint64_t last;  /* last stamp given out; 0: none */
+	uint64_t last;  /* the latest that the clock has led to; 0: none */
 	uint64_t floor; /* kept on disk: the first stamp of the next run is above it */
 	/* Pairs of clock readings that belong together; boot 0: none */
 	struct moment reference; /* believed */
@@ -40,11 +40,15 @@ struct stamp {
  */
 void stamp_init(struct stamp *s, uint64_t floor);
 /*
- * The next stamp: above all before it, also where the clock stands still or goes back. Raises
+ * The next stamp for one peer, which remembers its last in *sent (0: none): above that, and not below
+ * what any peer got from the clock before, also where the clock stands still or goes back. Raises
  * s->floor where the stamp passes it and the clock is believed; then the caller puts the new floor
- * on disk before the stamp is sent.
+ * on disk before the stamp is sent. Two peers may get the same one: many handshakes a second don't
+ * drive the stamps away from the clock.
  */
-MUST_CHECK uint64_t stamp_next(struct stamp *s, struct moment now);
+MUST_CHECK uint64_t stamp_next(struct stamp *s, struct moment now, uint64_t *sent);
+/* A peer is forgotten; should it come again, it starts above what it was sent. */
+void stamp_forget(struct stamp *s, uint64_t sent);
 
 void stamp_write(uint64_t stamp, uint8_t ret[static STAMP_LEN]);
 /* Is a later than b? All 12 bytes count, valid or not, as in the kernel driver. */

@@ -24,10 +24,38 @@ static void reject_out(struct core *c, struct moment now, struct peer *p, enum r
 	reject_count(&c->rejects, p ? &p->rejects : NULL, reason, now, &from);
 }
 
+bool transport_reserve(struct core *c, struct moment now, struct peer *p, size_t n,
+		       uint8_t inner_tos, struct sending *ret)
+{
+	struct session *s = p->current;
+	uint64_t first;
+
+	if (!c->is_up || !s || !endpoint_is_set(&p->endpoint))
+		return false;
+	if (!session_can_send(s, now.boot) || !session_reserve(s, n, &first))
+		return false;
+	*ret = (struct sending){
+		.key = s->keys.send,
+		.counter = first,
+		.receiver = s->remote_index,
+		.local_index = s->local_index,
+		.to = p->endpoint,
+		.from = p->source,
+		.tos = inner_ecn_encapsulate(inner_tos),
+		.reserved = now.boot,
+	};
+	/* Now, and not when it has left: the answer may be here before its sender is heard. */
+	timers_authenticated_sent(&p->timers, now.boot);
+	core_schedule(c, p);
+	return true;
+}
+
 /* Our own datagram to this peer comes out of the TUN: sealed again, it would go round for ever
  * (F-A8). */
 static bool is_loop(const struct core *c, const struct peer *p, const struct inner *inner)
 {
+	if (p->source.ip.family != FAMILY_NONE && !ip_equal(&inner->src, &p->source.ip))
+		return false; /* a tunnel in the tunnel, of another host with the same ports */
 	return c->listen_port && inner->udp_src == c->listen_port &&
 	       inner->udp_dst == p->endpoint.port && ip_equal(&inner->dst, &p->endpoint.ip);
 }
@@ -36,8 +64,6 @@ enum transport_verdict transport_send(struct core *c, struct moment now, const s
 				      size_t n, struct sending *ret)
 {
 	struct peer *p = owner_peer(allowedips_lookup(&c->allowed, &inner->dst));
-	struct session *s;
-	uint64_t first;
 
 	if (!c->is_up) {
 		reject_out(c, now, NULL, REJECT_DOWN, inner);
@@ -55,20 +81,21 @@ enum transport_verdict transport_send(struct core *c, struct moment now, const s
 		reject_out(c, now, p, REJECT_OUT_LOOP, inner);
 		return TRANSPORT_DROP;
 	}
-	s = p->current;
-	if ((p->flags & PEER_WANTS_FLUSH) || p->staged_count || !s ||
-	    !session_can_send(s, now.boot) || !session_reserve(s, n, &first))
+	if (p->flags & PEER_WANTS_FLUSH)
+		return TRANSPORT_FLUSHING;
+	if (p->staged_count || !transport_reserve(c, now, p, n, inner->tos, ret))
 		return TRANSPORT_STAGE;
-	*ret = (struct sending){
-		.key = s->keys.send,
-		.counter = first,
-		.receiver = s->remote_index,
-		.local_index = s->local_index,
-		.to = p->endpoint,
-		.from = p->source,
-		.tos = inner_ecn_encapsulate(inner->tos),
-	};
 	return TRANSPORT_SEAL;
+}
+
+/* What has to go to make place: counted under its own source, not the newcomer's. */
+static void drop_oldest(struct core *c, struct moment now, struct staged *s)
+{
+	struct inner inner = { 0 };
+
+	(void)inner_parse(s->packet, s->len, &inner); /* it was parsed when it was staged */
+	reject_out(c, now, s->peer, REJECT_OUT_STAGED_FULL, &inner);
+	core_free_staged(c, s);
 }
 
 void transport_stage(struct core *c, struct moment now, const struct inner *inner,
@@ -85,14 +112,10 @@ void transport_stage(struct core *c, struct moment now, const struct inner *inne
 		return;
 	}
 	while (p->staged_count >= STAGED_PER_PEER) {
-		reject_out(c, now, p, REJECT_OUT_STAGED_FULL, inner);
-		core_free_staged(c, list_entry(p->staged.next, struct staged, of_peer));
+		drop_oldest(c, now, list_entry(p->staged.next, struct staged, of_peer));
 	}
 	while (!list_empty(&c->staged) && c->staged_bytes + size > c->config.staged_budget) {
-		struct staged *oldest = list_entry(c->staged.next, struct staged, of_core);
-
-		reject_out(c, now, oldest->peer, REJECT_OUT_STAGED_FULL, inner);
-		core_free_staged(c, oldest);
+		drop_oldest(c, now, list_entry(c->staged.next, struct staged, of_core));
 	}
 	s = memory_take(&c->config.memory, size);
 	if (!s) {
@@ -139,8 +162,8 @@ void transport_sent(struct core *c, struct moment now, const struct sending *s, 
 		p->source = (struct source){ 0 };
 	if (!ok)
 		reject_count(&c->rejects, &p->rejects, REJECT_SEND_FAILED, now, &s->to);
-	timers_authenticated_sent(&p->timers, now.boot);
-	if (bytes > 0 && !s->is_keepalive && p->timers.at[TIMER_NO_REPLY] == TIME_NEVER)
+	if (bytes > 0 && !s->is_keepalive && p->heard <= s->reserved &&
+	    p->timers.at[TIMER_NO_REPLY] == TIME_NEVER)
 		timers_data_sent(&p->timers, now.boot, core_jitter(c));
 	rekey_on_send(c, now, p);
 	core_schedule(c, p);
@@ -185,6 +208,7 @@ static void confirm(struct core *c, struct moment now, struct peer *p, struct se
 	if (!peer_confirm_session(p, s, &c->table, &c->config.memory))
 		return;
 	timers_handshake_complete(&p->timers);
+	peer_drop_handshake(p, &c->table); /* ours, if one was under way, has lost its purpose */
 	p->has_rekeyed_on_receive = false;
 	p->handshake_real = now.real;
 	if (p->staged_count)
@@ -276,6 +300,7 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 	}
 	if (!any)
 		return;
+	p->heard = now.boot;
 	rekey_on_receive(c, now, p);
 	timers_authenticated_received(&p->timers, now.boot);
 	if (any_data)

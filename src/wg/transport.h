@@ -29,12 +29,14 @@ struct sending {
 	struct source from;
 	uint8_t tos;
 	bool is_keepalive;
+	uint64_t reserved; /* boot time */
 };
 
 enum transport_verdict {
 	TRANSPORT_SEAL,
 	TRANSPORT_STAGE,   /* no session yet: transport_stage each packet; the brain is asked for a
 			      handshake */
+	TRANSPORT_FLUSHING,    /* older ones are leaving: ask again once they have, or stage it behind */
 	TRANSPORT_NO_PEER, /* tell the sender: ICMP unreachable */
 	TRANSPORT_NO_ENDPOINT, /* likewise */
 	TRANSPORT_DROP,
@@ -67,8 +69,8 @@ MUST_CHECK bool transport_receive(struct core *c, struct moment now, const uint8
 				  const struct transport_arrival *arrival, struct opening *ret);
 /*
  * n opened packets of that session, in order of arrival. ret_len[i]: bytes to deliver of the packet
- * at message + 16, its ECN bits put right; 0: nothing (keepalive, or dropped and counted). ret_from
- * is left alone by what is not fresh.
+ * at message + 16, its ECN bits put right; 0: nothing (keepalive, or dropped and counted). What
+ * is not authentic and fresh changes nothing but counters.
  */
 void transport_accept(struct core *c, struct moment now, const struct opening *o,
 		      const struct session_packet *packets, size_t n,

@@ -192,6 +192,7 @@ static void send_inner(struct world *w, struct input *in)
 		world_sent(w, &sending, len);
 		break;
 	case TRANSPORT_STAGE:
+	case TRANSPORT_FLUSHING:
 		transport_stage(w->core, w->now, &inner, packet);
 		break;
 	case TRANSPORT_NO_PEER:

@@ -532,11 +532,12 @@ bool sim_send_as(struct sim *s, unsigned int from, unsigned int as, unsigned int
 	if (verdict == TRANSPORT_SEAL) {
 		watch_sending(&n->watch, &sending, 1);
 		seal_later(n, &sending, packet, inner.len);
-	} else if (verdict == TRANSPORT_STAGE) {
+	} else if (verdict == TRANSPORT_STAGE || verdict == TRANSPORT_FLUSHING) {
 		transport_stage(n->core, sim_moment(n), &inner, packet);
 	}
 	sim_settle(n);
-	return verdict == TRANSPORT_SEAL || verdict == TRANSPORT_STAGE;
+	return verdict == TRANSPORT_SEAL || verdict == TRANSPORT_STAGE ||
+	       verdict == TRANSPORT_FLUSHING;
 }
 
 bool sim_send(struct sim *s, unsigned int from, unsigned int to)

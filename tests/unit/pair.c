@@ -362,7 +362,7 @@ enum transport_verdict pair_offer(struct pair *p, unsigned int from, const uint8
 	verdict = transport_send(c, p->now, &inner, 1, &s);
 	if (verdict == TRANSPORT_SEAL)
 		pair_seal(p, from, &s, packet, len);
-	if (verdict == TRANSPORT_STAGE)
+	if (verdict == TRANSPORT_STAGE || verdict == TRANSPORT_FLUSHING)
 		transport_stage(c, p->now, &inner, packet);
 	return verdict;
 }

@@ -390,6 +390,7 @@ static void replay_is_not_answered_by_compute(void **state)
 	pair_init(&pair);
 	begin_initiation(&initiation);
 	for (int i = 0; i < 2; ++i) {
+		pair_jump(&pair, 20 * NS_PER_MS);
 		assert_int_equal(receive(1, &initiation, &job), HANDSHAKE_WORK);
 		handshake_compute(&job);
 		assert_int_equal(handshake_commit(pair.host[1].core, pair.now, &job, &reply),
@@ -824,10 +825,11 @@ static enum handshake_step two_initiations(uint64_t apart)
 	pair_jump(&pair, apart);
 	assert_int_equal(receive(1, &second, &job), HANDSHAKE_WORK);
 	handshake_compute(&job);
-	assert_int_equal(handshake_commit(pair.host[1].core, pair.now, &job, &reply),
-			 HANDSHAKE_WORK);
-	handshake_compute(&job);
 	step = handshake_commit(pair.host[1].core, pair.now, &job, &reply);
+	if (step == HANDSHAKE_WORK) {
+		handshake_compute(&job);
+		step = handshake_commit(pair.host[1].core, pair.now, &job, &reply);
+	}
 	assert_int_equal(pair_rejects(&pair, 1, REJECT_FLOOD), step == HANDSHAKE_DROPPED);
 	pair_check(&pair);
 	pair_done(&pair);
@@ -935,7 +937,7 @@ static void fp19_random_bytes_fail_at_each_draw(void **state)
 		total = pair.host[0].draws;
 		pair_done(&pair);
 	} while (n < total);
-	assert_true(n > 5);
+	assert_true(n >= 3); /* the tables, an initiation, the rekey */
 }
 
 static void memory_fails_at_each_take(void **state)
@@ -1081,6 +1083,7 @@ static void as_cookie(struct datagram *d)
 static void as_replay(struct datagram *d)
 {
 	pair_receive(&pair, 1, d);
+	pair_jump(&pair, 20 * NS_PER_MS); /* sooner it would be a flood */
 }
 
 static void every_reason_of_an_initiation(void **state)

@@ -242,7 +242,7 @@ static void ecn_encapsulate_rows(void **state)
 static const uint8_t ecn_after[4][4] = {
 	{ 0, 0, 0, 0 },
 	{ 1, 1, 1, 3 },
-	{ 2, 2, 2, 3 },
+	{ 2, 1, 2, 3 },
 	{ 3, 3, 3, 3 },
 };
 

@@ -23,12 +23,14 @@ struct host {
 	struct moment now;
 	uint64_t sent; /* highest stamp that a peer may have seen */
 	uint64_t disk;
+	uint64_t to_peer; /* what the engine of this run remembers of it */
 };
 
 static void boot(struct host *h, uint64_t real)
 {
 	h->now = (struct moment){ .boot = 5 * NS_PER_S, .real = real };
 	stamp_init(&h->stamp, h->disk);
+	h->to_peer = 0;
 }
 
 static void pass(struct host *h, uint64_t ns)
@@ -40,8 +42,8 @@ static void pass(struct host *h, uint64_t ns)
 /* One initiation: the stamp rises, on the wire too, and is valid TAI64N. */
 static uint64_t initiate(struct host *h)
 {
-	const uint64_t last = h->stamp.last, floor = h->stamp.floor;
-	const uint64_t stamp = stamp_next(&h->stamp, h->now);
+	const uint64_t last = h->to_peer, floor = h->stamp.floor;
+	const uint64_t stamp = stamp_next(&h->stamp, h->now, &h->to_peer);
 	uint8_t wire[STAMP_LEN], before[STAMP_LEN];
 
 	assert_true(stamp > (last ? last : floor));

@@ -488,7 +488,7 @@ static void staged_packets_leave_before_new_ones(void **state)
 	}
 	for (uint8_t i = 0; i < 3; ++i) {
 		assert_int_equal(core_pull(c, pair.now, &out), OUTPUT_PACKET);
-		assert_int_equal(offer((uint8_t)(3 + i)), TRANSPORT_STAGE);
+		assert_int_equal(offer((uint8_t)(3 + i)), TRANSPORT_FLUSHING);
 		pair_seal(&pair, 0, &out.sending, packet, out.len);
 	}
 	for (int i = 0; i < 3; ++i) {
@@ -496,7 +496,7 @@ static void staged_packets_leave_before_new_ones(void **state)
 		pair_seal(&pair, 0, &out.sending, packet, out.len);
 	}
 	/* The last is with the caller: not yet known to have left. */
-	assert_int_equal(offer(6), TRANSPORT_STAGE);
+	assert_int_equal(offer(6), TRANSPORT_FLUSHING);
 	pair_work(&pair, 0);
 	assert_int_equal(offer(7), TRANSPORT_SEAL);
 	deliver_numbered();
