@@ -9,9 +9,9 @@
 
 /*
  * What the host does with our link: up or down, its MTU, deleted, or moved to another network
- * namespace. Follows rtnetlink events while the link is in our namespace; after a move it never
- * polls: link_refresh asks once, through the TUN descriptor (TUNGETDEVNETNS), and keeps no
- * reference to the foreign namespace, so that this one can die (F-P13).
+ * namespace. Follows rtnetlink events while the link is in our namespace. After a move none come:
+ * link_refresh asks, through the TUN descriptor (TUNGETDEVNETNS), whenever its caller is awake
+ * anyway, and keeps no reference to the foreign namespace, so that this one can die (F-P13).
  */
 struct link_state {
 	bool is_up;
