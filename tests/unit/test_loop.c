@@ -42,6 +42,13 @@ static void fa8_own_datagrams_do_not_go_round(void **state)
 	assert_int_not_equal(
 		pair_offer(&p, 0, packet, udp_to_endpoint(&p, packet, 4000, theirs ^ 1)),
 		TRANSPORT_DROP);
+	/* Nor is a tunnel in the tunnel, of another host with the same ports. */
+	p.host[0].peer->source.ip = (struct ip){ .family = FAMILY_V4, .bytes = { 192, 0, 2, 9 } };
+	assert_int_not_equal(pair_offer(&p, 0, packet, udp_to_endpoint(&p, packet, 4000, theirs)),
+			     TRANSPORT_DROP);
+	memcpy(p.host[0].peer->source.ip.bytes, p.host[0].inner.bytes, 4);
+	assert_int_equal(pair_offer(&p, 0, packet, udp_to_endpoint(&p, packet, 4000, theirs)),
+			 TRANSPORT_DROP);
 	pair_run(&p);
 	pair_done(&p);
 }

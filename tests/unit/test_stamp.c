@@ -18,6 +18,8 @@ static const uint64_t today = 1795305600 * NS_PER_S;
 static const uint64_t hour = 3600 * NS_PER_S;
 
 /* A host with a clock that can be set, and the disk on which the floor is kept. */
+#define T0 (UINT64_C(1700000000) * NS_PER_S)
+
 struct host {
 	struct stamp stamp;
 	struct moment now;
@@ -422,9 +424,60 @@ static void random_clock_never_breaks_order(void **state)
 	}
 }
 
+/* Each peer gets a stamp above the floor, not only the first that asks. */
+static void every_peer_starts_above_the_floor(void **state)
+{
+	const uint64_t floor = T0 + 3600 * NS_PER_S;
+	const struct moment now = { .boot = NS_PER_S, .real = T0 };
+	uint64_t a = 0, b = 0;
+	struct stamp s;
+
+	(void)state;
+	stamp_init(&s, floor);
+	assert_true(stamp_next(&s, now, &a) > floor);
+	assert_true(stamp_next(&s, now, &b) > floor);
+	assert_int_equal(a, b);
+}
+
+/* 200 initiations a second, each to another peer that does not answer: the stamps stay with the
+ * clock. */
+static void many_peers_do_not_drive_stamps_ahead(void **state)
+{
+	static uint64_t sent[1000];
+	struct moment now = { .boot = NS_PER_S, .real = T0 };
+	struct stamp s;
+
+	(void)state;
+	stamp_init(&s, 0);
+	for (unsigned int i = 0; i < 20000; ++i) {
+		assert_true(stamp_next(&s, now, &sent[i % ELEMENTS(sent)]) <= now.real);
+		now.boot += 5 * NS_PER_MS;
+		now.real += 5 * NS_PER_MS;
+	}
+}
+
+/* Forgotten and configured again within one grain, or while the clock stands: it is not sent the
+ * same twice. */
+static void a_peer_that_comes_again_gets_a_later_stamp(void **state)
+{
+	const struct moment now = { .boot = NS_PER_S, .real = T0 };
+	uint64_t sent = 0, again = 0;
+	struct stamp s;
+
+	(void)state;
+	stamp_init(&s, 0);
+	for (int i = 0; i < 3; ++i)
+		(void)stamp_next(&s, now, &sent);
+	stamp_forget(&s, sent);
+	assert_true(stamp_next(&s, now, &again) > sent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_peer_starts_above_the_floor),
+		cmocka_unit_test(many_peers_do_not_drive_stamps_ahead),
+		cmocka_unit_test(a_peer_that_comes_again_gets_a_later_stamp),
 		cmocka_unit_test(wire_form),
 		cmocka_unit_test(later_compares_all_bytes),
 		cmocka_unit_test(fh14_stamp_is_valid_tai64n),
