@@ -238,16 +238,18 @@ static void watch_start(struct uapi_socket *s, const struct place *p)
 	struct sockaddr_un address;
 
 	s->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (s->watch < 0 || !address_of(p, p->file, &address)) {
-		log_line(LOG_WARN, "%s/%s is not watched: %s", p->path, p->file, strerror(errno));
-		return;
-	}
-	s->dir_watch =
-		inotify_add_watch(s->watch, p->path,
-				  IN_DELETE | IN_MOVE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
-	/* may be gone already: the check below sees that */
-	(void)inotify_add_watch(s->watch, address.sun_path,
-				IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_DONT_FOLLOW);
+	s->dir_watch = s->watch < 0 ? -1
+				    : inotify_add_watch(s->watch, p->path,
+							IN_DELETE | IN_MOVE | IN_DELETE_SELF |
+								IN_MOVE_SELF | IN_ONLYDIR);
+	if (s->dir_watch < 0)
+		log_line(LOG_WARN, "%s/%s is not watched, the engine will not end with it: %s",
+			 p->path, p->file, strerror(errno));
+	/* The directory's watch tells of most; the file may be gone already, which the check sees.
+	 */
+	if (s->dir_watch >= 0 && address_of(p, p->file, &address))
+		(void)inotify_add_watch(s->watch, address.sun_path,
+					IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_DONT_FOLLOW);
 	uapi_socket_check(s);
 }
 
@@ -292,6 +294,24 @@ static bool has_option(int fd, int option, int want)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value == want;
 }
 
+/* Was this socket bound as our file? One bound elsewhere is not ours to watch or to remove. */
+static bool is_bound_here(int fd, const struct place *p)
+{
+	struct sockaddr_un address = { 0 };
+	socklen_t len = sizeof(address) - 1; /* the path stays terminated */
+	struct stat here, there;
+	char *slash;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+		return false;
+	slash = strrchr(address.sun_path, '/');
+	if (!slash || (strcmp(slash + 1, p->file) != 0 && strcmp(slash + 1, p->birth) != 0))
+		return false;
+	*slash = '\0';
+	return stat(address.sun_path, &there) == 0 && fstat(p->dir, &here) == 0 &&
+	       here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
 int uapi_socket_adopt(struct uapi_socket *s, int fd, const char *dir, const char *name,
 		      struct diag *why)
 {
@@ -314,6 +334,10 @@ int uapi_socket_adopt(struct uapi_socket *s, int fd, const char *dir, const char
 	memcpy(s->file, p.file, sizeof(s->file));
 	if (place_open(&p, dir, false) < 0)
 		return 0;
+	if (!is_bound_here(fd, &p)) {
+		close(p.dir);
+		return 0;
+	}
 	s->dir = p.dir;
 	s->gone = fstatat(p.dir, p.file, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISSOCK(st.st_mode);
 	s->dev = st.st_dev;

@@ -3,6 +3,7 @@ import base64
 import fcntl
 import os
 import pathlib
+import socket
 import time
 
 from bench import Bench
@@ -86,3 +87,21 @@ def a_port_that_cannot_be_bound_is_tried_again(lab):
     ns.run("ip", "link", "set", "wg0", "up")
     wait_until(lambda: engine.port() != 0, seconds=15, what="a port")
     assert engine.read_log().count("tried again in") == 2
+    os.unlink(engine.socket)  # strace would keep a signal to itself
+    engine.wait_end()
+
+
+@scenario(lacks="takes any socket for its own")
+def a_socket_bound_elsewhere_is_served_and_left_alone(lab):
+    """WG_UAPI_FD of a supervisor with its own idea of the path: not the engine's to watch or to remove."""
+    path = SOCKETS / "of-the-supervisor"
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(8)
+    engine = lab.engine("wg0", lab.namespace(), env={"WG_UAPI_FD": str(listener.fileno())},
+                        pass_fds=(listener.fileno(),), wait=False)
+    engine.socket = path
+    for _ in range(3):
+        assert engine.uapi("get=1\n\n").endswith("errno=0\n\n")
+    assert engine.stop() == 0
+    assert path.exists()
