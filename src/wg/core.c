@@ -515,7 +515,7 @@ static bool flush_one(struct core *c, struct moment now, struct peer *p, struct 
 /* Each in turn: one peer with much to send does not keep the others waiting. */
 static void rotate(struct core *c, struct peer *p)
 {
-	if (!p->flags)
+	if (p->flags == 0)
 		return;
 	list_remove(&p->of_busy);
 	list_append(&c->busy, &p->of_busy);

@@ -1086,6 +1086,21 @@ static void as_replay(struct datagram *d)
 	pair_jump(&pair, 20 * NS_PER_MS); /* sooner it would be a flood */
 }
 
+/* What the DH of the pair costs is paid once, also to a forger who knows both public keys. */
+static void a_forger_makes_us_compute_the_pair_once(void **state)
+{
+	struct datagram d;
+
+	(void)state;
+	pair_init(&pair);
+	begin_initiation(&d);
+	as_stamp(&d);
+	pair_receive(&pair, 1, &d);
+	assert_int_equal(pair_rejects(&pair, 1, REJECT_STAMP), 1);
+	assert_true(pair.host[1].peer->has_static_static);
+	pair_done(&pair);
+}
+
 static void every_reason_of_an_initiation(void **state)
 {
 	static const struct {
@@ -1301,6 +1316,7 @@ int main(void)
 		cmocka_unit_test(fp19_random_bytes_fail_at_each_draw),
 		cmocka_unit_test(memory_fails_at_each_take),
 		cmocka_unit_test(memory_ends_at_each_take),
+		cmocka_unit_test(a_forger_makes_us_compute_the_pair_once),
 		cmocka_unit_test(every_reason_of_an_initiation),
 		cmocka_unit_test(odd_lengths_and_types),
 		cmocka_unit_test(low_order_peer),

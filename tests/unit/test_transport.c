@@ -468,6 +468,76 @@ static void staging_is_bounded_per_device(void **state)
 	pair_done(&pair);
 }
 
+/* One peer with much to send, and always more, does not keep another's handshake waiting. */
+static void a_flush_takes_turns(void **state)
+{
+	const struct prefix prefix = { .ip = { FAMILY_V4, { 10, 0, 7, 0 } }, .bits = 24 };
+	uint8_t packet[PAIR_PACKET];
+	struct output out = { .packet = packet };
+	struct core *c;
+	struct peer *other;
+	struct datagram d;
+	unsigned int sealed = 0;
+
+	(void)state;
+	pair_init(&pair);
+	c = pair.host[0].core;
+	for (uint8_t i = 0; i < 50; ++i)
+		(void)offer(i);
+	pair_work(&pair, 0);
+	for (int i = 0; i < 2; ++i) {
+		assert_true(pair_take(&pair, &d));
+		pair_receive(&pair, d.to, &d);
+	}
+	other = add_stranger(0, 9, &prefix);
+	core_set_endpoint(other, &elsewhere);
+	core_want_handshake(c, pair.now, other);
+	while (core_pull(c, pair.now, &out) == OUTPUT_PACKET && sealed < 1000) {
+		pair_seal(&pair, 0, &out.sending, packet, out.len);
+		(void)offer((uint8_t)sealed++);
+	}
+	assert_true(sealed < 3);
+	assert_memory_equal(&out.job.remote, &other->public_key, KEY_LEN);
+	(void)pair_finish_job(&pair, 0, &out.job);
+	pair_run(&pair);
+	pair_done(&pair);
+}
+
+/* The host tells late that a packet has left: its answer is here already. Nobody worries then. */
+static void an_answer_may_come_before_the_fact(void **state)
+{
+	uint8_t message[PAIR_DATAGRAM], packet[PAIR_PACKET];
+	struct session_packet sealed = { .message = message, .len = 60, .padded = 64 };
+	struct sending sending;
+	struct inner inner;
+	struct datagram d = { .to = 1, .len = 64 + MESSAGE_OVERHEAD };
+	size_t initiations;
+
+	(void)state;
+	connect_pair();
+	pair_advance(&pair, 60 * NS_PER_S);
+	initiations = pair.host[0].sent[MESSAGE_INITIATION];
+	pair_packet(&pair, 0, packet, 60);
+	assert_int_equal(inner_parse(packet, 60, &inner), INNER_OK);
+	assert_int_equal(transport_send(pair.host[0].core, pair.now, &inner, 1, &sending),
+			 TRANSPORT_SEAL);
+	memcpy(message + sizeof(struct message_data), packet, 60);
+	sealed.counter = sending.counter;
+	assert_true(session_seal(&sending.key, sending.receiver, &sealed, 1));
+	d.from = pair.host[0].endpoint;
+	memcpy(d.bytes, message, d.len);
+	pair_jump(&pair, NS_PER_MS);
+	pair_receive(&pair, 1, &d);
+	assert_int_equal(pair_send(&pair, 1, 60), TRANSPORT_SEAL);
+	pair_jump(&pair, NS_PER_MS);
+	transport_sent(pair.host[0].core, pair.now, &sending, d.len, true, false);
+	assert_true(pair.host[0].peer->timers.at[TIMER_KEEPALIVE] != TIME_NEVER);
+	pair_advance(&pair, 40 * NS_PER_S);
+	assert_int_equal(pair.host[0].sent[MESSAGE_INITIATION], initiations);
+	assert_int_equal(pair.host[1].sent_keepalives + pair.host[0].sent_keepalives > 0, 1);
+	pair_done(&pair);
+}
+
 /* While a flush runs, new packets queue behind it. */
 static void staged_packets_leave_before_new_ones(void **state)
 {
@@ -1075,6 +1145,8 @@ int main(void)
 		cmocka_unit_test(fa5_lengths_and_versions),
 		cmocka_unit_test(fa6_roaming_by_authenticated_data_only),
 		cmocka_unit_test(fa9_padding),
+		cmocka_unit_test(a_flush_takes_turns),
+		cmocka_unit_test(an_answer_may_come_before_the_fact),
 		cmocka_unit_test(fa10_idle_is_silence),
 		cmocka_unit_test(fa10_persistent_keepalives_exactly),
 		cmocka_unit_test(staging_is_bounded_per_peer),
