@@ -583,6 +583,7 @@ def diagnose_tells_why_packets_were_refused(lab):
     for _ in range(3):
         peer.send(packet)
     peer.send(session.seal(udp("10.9.0.66", "10.9.0.1", 5, 9, b"x")))
+    time.sleep(0.03)  # within 20 ms of the last initiation it would be a flood
     stale = Initiator(peer.key, peer.remote, when=1000)
     peer.send(stale.message)
     time.sleep(0.3)
