@@ -76,15 +76,14 @@ void stamp_init(struct stamp *s, uint64_t floor)
 
 uint64_t stamp_next(struct stamp *s, struct moment now, uint64_t *sent)
 {
-	const uint64_t low = s->last ? s->last : s->floor;
 	uint64_t stamp;
 
 	if (now.real > REAL_MAX)
 		now.real = REAL_MAX;
 	judge_clock(s, now);
 	stamp = round_down(now.real);
-	if (stamp < low)
-		stamp = low;
+	if (stamp < s->last)
+		stamp = s->last;
 	if (!s->last && stamp <= s->floor)
 		stamp = after(s->floor);
 	s->last = stamp;
