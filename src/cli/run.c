@@ -75,6 +75,7 @@ static int parse(int argc, char *argv[], struct options *ret)
 	const char *foreground = getenv("WG_PROCESS_FOREGROUND");
 	int option;
 
+	opterr = 0;
 	*ret = (struct options){ .is_foreground = foreground && strcmp(foreground, "1") == 0 };
 	while ((option = getopt_long(argc, argv, "fhv", longs, NULL)) >= 0) {
 		switch (option) {
@@ -91,7 +92,8 @@ static int parse(int argc, char *argv[], struct options *ret)
 			printf("warren %s\n", WARREN_VERSION);
 			return 0;
 		default:
-			fprintf(stderr, "%s", run_usage);
+			fprintf(stderr, "warren: run: wrong option `%s'\n%s", argv[optind - 1],
+				run_usage);
 			return EXIT_USAGE;
 		}
 	}
@@ -100,6 +102,11 @@ static int parse(int argc, char *argv[], struct options *ret)
 		return EXIT_USAGE;
 	}
 	ret->name = argv[optind];
+	if (!ret->name[0] && !getenv("WG_TUN_NAME_FILE") && !getenv("WG_TUN_FD")) {
+		fprintf(stderr, "warren: the interface's name is empty; to let the kernel choose "
+				"one, say where to write it: WG_TUN_NAME_FILE\n");
+		return EXIT_USAGE;
+	}
 	return -1;
 }
 
@@ -178,10 +185,14 @@ static int open_device(const struct options *o, struct engine *e, struct diag *w
 	return device_new(&config, why, &e->device);
 }
 
+/* A name as it was typed may hold anything; the words may begin with it already. */
 static int complain(const char *name, const struct diag *why, int err)
 {
-	fprintf(stderr, "warren: %s: %s%s%s\n", name, why->severity ? why->text : strerror(-err),
-		why->hint[0] ? "; " : "", why->hint);
+	const bool has_name =
+		strncmp(why->text, name, strlen(name)) == 0 || !text_is_interface_name(name);
+
+	fprintf(stderr, "warren: %s%s%s%s%s\n", has_name ? "" : name, has_name ? "" : ": ",
+		why->severity ? why->text : strerror(-err), why->hint[0] ? "; " : "", why->hint);
 	return 1;
 }
 
@@ -264,7 +275,8 @@ static int go_to_background(struct engine *e)
 	close(ends[0]);
 	e->parent = ends[1];
 	setsid();
-	harden_process(); /* locked memory is not inherited */
+	(void)!chdir("/"); /* else the file system we were started in could not be unmounted */
+	harden_process();  /* locked memory is not inherited */
 	return 0;
 }
 
@@ -323,6 +335,12 @@ static int serve(struct engine *e)
 	return 1;
 }
 
+/* Unset is fine; what is not known gives whatever it is told to. */
+static bool is_log_level(const char *text)
+{
+	return !text || log_level_from_text(text, LOG_ERROR) == log_level_from_text(text, LOG_WARN);
+}
+
 static int run_main(int argc, char *argv[])
 {
 	struct engine e = { .parent = -1 };
@@ -333,6 +351,8 @@ static int run_main(int argc, char *argv[])
 	if (code >= 0)
 		return code;
 	log_setup(level, NULL);
+	if (!is_log_level(getenv("LOG_LEVEL")))
+		log_line(LOG_WARN, "LOG_LEVEL knows debug, info, warn, error and silent");
 	harden_process();
 	if (!crypto_self_test()) {
 		fprintf(stderr, "warren: the cryptography of this machine gives wrong answers; not "

@@ -260,8 +260,10 @@ static void client_refuse(struct uapi_server *s, struct client *c, int error)
 {
 	const struct diag *why = &c->parser.why;
 
-	log_line(LOG_ERROR, "UAPI: request refused: line %u: %s", c->parser.line,
-		 why->text[0] ? why->text : strerror(-error));
+	log_line(LOG_ERROR, "UAPI: request refused: line %u: %s%s%s",
+		 why->line ? why->line : c->parser.line,
+		 why->text[0] ? why->text : strerror(-error), why->hint[0] ? "; right: " : "",
+		 why->hint);
 	c->leaves = true;
 	client_answer(s, c, error);
 }

@@ -127,6 +127,13 @@ static int mark_sockets(struct device *d, uint32_t mark, struct diag *why)
 	return err;
 }
 
+static bool is_other_key(struct device *d, const struct key_private *key)
+{
+	const struct key_private *had = core_private_key(d->core);
+
+	return had && !crypto_equal(had, key, KEY_LEN);
+}
+
 /* What an identity costs, before the lock is taken: an X25519, and the floor is in a file. */
 static int prepare_key(struct device *d, const struct model *patch, struct diag *why,
 		       struct preparation *p)
@@ -137,6 +144,8 @@ static int prepare_key(struct device *d, const struct model *patch, struct diag 
 		diag_set(why, DIAG_ERROR, "engine-key", 0, "the private key cannot be used");
 		return -EIO;
 	}
+	if (is_other_key(d, &p->local.secret))
+		device_end_identity(d);
 	if (!crypto_is_zero(p->local.secret.bytes, KEY_LEN))
 		p->floor = floor_file_read(d->state_dir, &p->local.public);
 	return 0;
@@ -224,10 +233,8 @@ static int check_size(struct device *d, const struct model *patch, struct diag *
 
 static void set_key(struct device *d, struct moment now, const struct preparation *prepared)
 {
-	const struct key_private *had = core_private_key(d->core);
-
 	/* The same key goes on with the floor it has, which may not be on disk yet. */
-	if (had && crypto_equal(had, &prepared->local.secret, KEY_LEN))
+	if (core_private_key(d->core) && !is_other_key(d, &prepared->local.secret))
 		return;
 	core_set_identity(d->core, now, &prepared->local, prepared->floor);
 	d->floor_kept = prepared->floor;
@@ -286,6 +293,9 @@ int device_set(void *ctx, const struct model *patch, struct diag *why)
 	crypto_wipe(&prepared.local, sizeof(prepared.local));
 	if (prepared.wakes)
 		device_wake_brain(d);
+	if (!err)
+		log_line(LOG_INFO, "configured: %zu peers, UDP port %u, fwmark 0x%x",
+			 core_peer_count(d->core), (unsigned int)d->port, d->mark);
 	return err;
 }
 

@@ -10,9 +10,9 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "crypto/crypto.h"
 #include "device/device_private.h"
-#include "device/floor_file.h"
 
 /*
  * The brain: one loop over the handshake ring, the timer, the link and a guest. It sleeps until one
@@ -50,32 +50,17 @@ static void end(struct brain *b, enum device_end why)
  * lower one. */
 static void keep_floor(struct device *d)
 {
-	const struct key_private *key;
-	struct key_private copy;
-	struct key_public public;
+	struct key_private key = { 0 };
 	uint64_t floor;
-	int err;
 
 	pthread_mutex_lock(&d->lock);
 	floor = core_stamp_floor(d->core);
-	key = core_private_key(d->core);
-	if (!key || floor == d->floor_kept) {
-		pthread_mutex_unlock(&d->lock);
-		return;
-	}
-	copy = *key;
+	if (core_private_key(d->core))
+		key = *core_private_key(d->core);
 	pthread_mutex_unlock(&d->lock);
-	if (crypto_public(&copy, &public)) {
-		err = floor_file_write(d->state_dir, &public, floor);
-		if (err)
-			log_line(LOG_WARN,
-				 "cannot keep the handshake time stamp in %s: %s; after a restart "
-				 "with a clock that "
-				 "went back, peers may refuse us",
-				 d->state_dir, strerror(-err));
-		d->floor_kept = floor; /* also after a failure: the next one is tried in 30 s */
-	}
-	crypto_wipe(&copy, sizeof(copy));
+	if (floor != d->floor_kept)
+		device_keep_floor(d, &key, floor);
+	crypto_wipe(&key, sizeof(key));
 }
 
 static void send_datagram(struct device *d, const struct handshake_datagram *datagram)
@@ -91,14 +76,40 @@ static void send_datagram(struct device *d, const struct handshake_datagram *dat
 	pthread_mutex_unlock(&d->lock);
 }
 
+static void log_step(enum handshake_task task, enum handshake_step step,
+		     const struct key_public *peer, const struct endpoint *from)
+{
+	static const char *const what[] = {
+		[TASK_INITIATE] = "initiation made for",
+		[TASK_RESPOND] = "initiation answered, of",
+		[TASK_FINISH] = "handshake complete with the peer at",
+	};
+	char key[TEXT_KEY_BASE64], where[TEXT_ENDPOINT];
+
+	if (!log_wants(LOG_DEBUG) || task == TASK_IDENTIFY)
+		return;
+	text_base64_from_key(peer->bytes, key);
+	if (endpoint_is_set(from))
+		text_from_endpoint(from, where);
+	log_line(LOG_DEBUG, "%s %s%s", what[task],
+		 task == TASK_FINISH && endpoint_is_set(from) ? where : key,
+		 step == HANDSHAKE_DROPPED ? ": dropped, `diagnose=1' says why" : "");
+}
+
 static void finish_step(struct device *d, enum handshake_step step, struct handshake_job *job,
 			struct handshake_datagram *datagram)
 {
 	while (step == HANDSHAKE_WORK) {
+		const enum handshake_task task = job->task;
+		const struct key_public peer = job->remote;
+		const struct endpoint from = job->from;
+
 		handshake_compute(job);
 		pthread_mutex_lock(&d->lock);
 		step = handshake_commit(d->core, device_now(), job, datagram);
 		pthread_mutex_unlock(&d->lock);
+		if (step != HANDSHAKE_WORK)
+			log_step(task, step, &peer, &from);
 	}
 	if (step == HANDSHAKE_SEND)
 		send_datagram(d, datagram);
@@ -253,6 +264,8 @@ static void follow_link(struct brain *b)
 		core_down(d->core, device_now());
 	pthread_cond_signal(&d->settled);
 	pthread_mutex_unlock(&d->lock);
+	log_line(LOG_INFO, "link %s, MTU %u, UDP port %u", is_up ? "up" : "down", s->mtu,
+		 (unsigned int)d->port);
 }
 
 static void handle_wake(struct brain *b)
@@ -344,6 +357,8 @@ static int open_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	if (sigprocmask(SIG_BLOCK, &set, NULL))
 		return -errno;
 	(void)signal(SIGPIPE, SIG_IGN); /* can't fail for a signal that exists */
@@ -389,7 +404,9 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 
 	if (!b)
 		return DEVICE_FAILED;
-	*b = (struct brain){ .d = d, .guest = guest, .bind_again = TIME_NEVER, .end = DEVICE_FAILED };
+	*b = (struct brain){
+		.d = d, .guest = guest, .bind_again = TIME_NEVER, .end = DEVICE_FAILED
+	};
 	err = open_brain(b);
 	if (!err)
 		err = worker_start(d);
@@ -402,6 +419,7 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 			guest->is_running(guest->ctx);
 		loop(b);
 		worker_stop(d);
+		device_end_identity(d);
 		pthread_mutex_lock(&d->lock);
 		core_down(d->core, device_now());
 		pthread_mutex_unlock(&d->lock);

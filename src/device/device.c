@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "device/device_private.h"
+#include "device/floor_file.h"
 
 enum { RATELIMIT_SETS = 8192, STAGED_BUDGET = 16 << 20 };
 
@@ -223,6 +224,39 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 		device_wake_brain(d);
 }
 
+void device_keep_floor(struct device *d, const struct key_private *key, uint64_t floor)
+{
+	struct key_public public;
+	int err;
+
+	if (!crypto_public(key, &public))
+		return;
+	err = floor_file_write(d->state_dir, &public, floor);
+	if (err)
+		log_line(
+			LOG_WARN,
+			"cannot keep the handshake time stamp in %s: %s; after a restart peers may "
+			"refuse us until our clock has passed it",
+			d->state_dir, err == -EPERM ? "others can write there" : strerror(-err));
+	d->floor_kept = floor; /* also after a failure: the next one is tried in 30 s */
+}
+
+void device_end_identity(struct device *d)
+{
+	struct key_private key = { 0 };
+	uint64_t floor = d->floor_kept;
+
+	pthread_mutex_lock(&d->lock);
+	if (core_private_key(d->core)) {
+		key = *core_private_key(d->core);
+		floor = core_stamp_end(d->core);
+	}
+	pthread_mutex_unlock(&d->lock);
+	if (floor != d->floor_kept)
+		device_keep_floor(d, &key, floor);
+	crypto_wipe(&key, sizeof(key));
+}
+
 int device_watch(int poll, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
@@ -231,8 +265,8 @@ int device_watch(int poll, int fd)
 }
 
 /*
- * The number stays, the socket behind it changes: a thread that is just sending is never left with a
- * closed number. A family that was there is there again (apply.c sees to it).
+ * The number stays, the socket behind it changes: a thread that is just sending is never left with
+ * a closed number. A family that was there is there again (apply.c sees to it).
  */
 static void exchange(struct device *d, _Atomic int *place, int fd)
 {

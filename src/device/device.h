@@ -45,7 +45,7 @@ struct device_guest {
 	int fd; /* readable: call handle */
 	void (*handle)(void *ctx);
 	void (*is_running)(void *ctx); /* called once, when traffic is carried */
-	bool (*is_over)(void *ctx); /* asked after each handle: is it time to end? */
+	bool (*is_over)(void *ctx);    /* asked after each handle: is it time to end? */
 	void *ctx;
 };
 

@@ -32,7 +32,8 @@ enum device_count {
 
 struct device {
 	pthread_mutex_t lock; /* of core, port, mark, armed */
-	pthread_cond_t settled; /* with the lock: the brain has sent what waited, or followed the link */
+	pthread_cond_t
+		settled; /* with the lock: the brain has sent what waited, or followed the link */
 	struct core *core;
 	struct tun tun;
 	struct link link;
@@ -80,9 +81,13 @@ enum udp_sent device_send(struct device *d, const uint8_t *bytes, size_t len,
  * lock. */
 void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len);
 
+/* Put a floor on disk; a failure is logged and costs no traffic. */
+void device_keep_floor(struct device *d, const struct key_private *key, uint64_t floor);
+/* No stamp will follow under the key in use: the floor on disk comes down to the last one sent. */
+void device_end_identity(struct device *d);
 void device_use_sockets(struct device *d, struct udp *u, uint32_t mark); /* takes them */
 void device_note_error(void *ctx, const struct udp_error *error); /* ctx: the device. Any thread */
-MUST_CHECK int device_watch(int poll, int fd); /* for input; 0 or -errno */
+MUST_CHECK int device_watch(int poll, int fd);                    /* for input; 0 or -errno */
 
 MUST_CHECK int worker_start(struct device *d); /* both */
 void worker_stop(struct device *d);

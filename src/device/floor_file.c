@@ -18,7 +18,8 @@ enum { NAME = 48, NAME_NEW = 64, NAME_HASH = 16, NUMBER = 24 };
 static const char prefix[] = "stamp-";
 static const char suffix[] = ".new";
 
-static void name_of(const struct key_public *key, char ret[static NAME], char ret_new[static NAME_NEW])
+static void name_of(const struct key_public *key, char ret[static NAME],
+		    char ret_new[static NAME_NEW])
 {
 	char hex[2 * NAME_HASH + 1];
 	uint8_t hash[CRYPTO_HASH];

@@ -159,7 +159,9 @@ static size_t v6_answer(const uint8_t *packet, size_t len, uint8_t *ret)
 	memcpy(ret + 24, packet + 8, 16);
 	store16_be(icmp, ICMP6_ADDRESS_UNREACHABLE);
 	memcpy(icmp + ICMP_HEADER, packet, quote);
-	store16_be(icmp + 2, checksum_fold(checksum_add(checksum_add((uint32_t)body + PROTO_ICMP6, ret + 8, 32), icmp, body)));
+	store16_be(icmp + 2,
+		   checksum_fold(checksum_add(
+			   checksum_add((uint32_t)body + PROTO_ICMP6, ret + 8, 32), icmp, body)));
 	return V6_HEADER + body;
 }
 

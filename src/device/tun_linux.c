@@ -58,7 +58,8 @@ static int refuse_name(struct diag *why, int error, const char *name)
 			"making a TUN device needs the capability CAP_NET_ADMIN (run as root)");
 	case EBUSY:
 		return refuse(why, error, name,
-			      "the name is taken: another program uses this TUN device");
+			      "the name is taken: an engine runs on it, or another program uses "
+			      "this TUN");
 	case EINVAL:
 		if (if_nametoindex(name))
 			return refuse(why, -EBUSY, name,

@@ -227,7 +227,8 @@ static void handle(struct device *d, const struct epoll_event *event, uint8_t *m
 		return;
 	}
 	if (event->events & EPOLLERR)
-		(void)udp_drain_errors(fd, &(struct udp_listener){ .error = device_note_error, .ctx = d });
+		(void)udp_drain_errors(
+			fd, &(struct udp_listener){ .error = device_note_error, .ctx = d });
 	read_udp(d, fd, message);
 }
 

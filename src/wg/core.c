@@ -230,6 +230,12 @@ void core_peer_changed(struct core *c, struct moment now, struct peer *p)
 	(void)now;
 }
 
+/* What is being computed now is refused when it is committed. */
+static void drop_jobs(struct core *c)
+{
+	++c->identity_generation;
+}
+
 /* Another identity: what was agreed under the old one may still be read, but nothing is sent with
  * it. */
 static void end_identity(struct core *c, struct peer *p)
@@ -255,7 +261,7 @@ void core_set_identity(struct core *c, struct moment now, const struct noise_loc
 		return;
 	c->local = *local;
 	c->has_key = has_key;
-	++c->identity_generation;
+	drop_jobs(c);
 	cookie_checker_set_key(&c->checker, &c->local.public);
 	p = has_key ? core_find_peer(c, &c->local.public) : NULL;
 	if (p)
@@ -286,6 +292,19 @@ const struct key_private *core_private_key(const struct core *c)
 
 uint64_t core_stamp_floor(const struct core *c)
 {
+	return c->stamp.floor;
+}
+
+uint64_t core_stamp_end(struct core *c)
+{
+	struct peer *p = NULL;
+
+	/* A job that is still computed is dropped: its stamp is not among these, and was not sent.
+	 */
+	drop_jobs(c);
+	while ((p = core_next_peer(c, p)))
+		stamp_forget(&c->stamp, p->stamp_sent);
+	stamp_end(&c->stamp);
 	return c->stamp.floor;
 }
 

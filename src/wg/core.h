@@ -53,9 +53,9 @@ void core_down(struct core *c, struct moment now);
 bool core_is_up(const struct core *c);
 
 /*
- * Our identity (noise_local_init); all zero removes it. floor: what core_stamp_floor last said under
- * this key, 0 if never. Another key ends all handshakes and all sending; a peer with our own public
- * key is removed.
+ * Our identity (noise_local_init); all zero removes it. floor: what core_stamp_floor last said
+ * under this key, 0 if never. Another key ends all handshakes and all sending; a peer with our own
+ * public key is removed.
  */
 void core_set_identity(struct core *c, struct moment now, const struct noise_local *local,
 		       uint64_t floor);
@@ -65,6 +65,8 @@ MUST_CHECK bool core_set_private_key(struct core *c, struct moment now,
 const struct key_private *core_private_key(const struct core *c); /* NULL: none */
 /* Must be on disk before an initiation that was pulled is sent (wg/stamp.h). */
 uint64_t core_stamp_floor(const struct core *c);
+/* No initiation will follow under this key: the floor comes down to what was really sent. */
+uint64_t core_stamp_end(struct core *c);
 
 /* Room for so many peers more and so many allowed IPs to be added. False: nothing changed. What
  * follows can't fail then. */

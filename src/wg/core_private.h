@@ -63,7 +63,8 @@ uint32_t core_jitter(struct core *c);
 /* Drop what is staged for a peer, counting each under the reason. */
 void core_drop_staged(struct core *c, struct moment now, struct peer *p, enum reject_reason reason);
 void core_free_staged(struct core *c, struct staged *s);
-/* n counters of the peer's session and all else it takes to send. False: it has no usable session. */
+/* n counters of the peer's session and all else it takes to send. False: it has no usable session.
+ */
 MUST_CHECK bool transport_reserve(struct core *c, struct moment now, struct peer *p, size_t n,
 				  uint8_t inner_tos, struct sending *ret);
 /* A packet or handshake of the peer proved where it is now. */

@@ -358,7 +358,8 @@ static enum handshake_step commit_respond(struct core *c, struct moment now,
 
 	if (!p || job->peer_serial != p->serial || job->psk_generation != p->psk_generation)
 		return drop(c, p, REJECT_CHANGED, now, &job->from);
-	keep_static_static(p, job); /* good whatever the message: a forger must not make us repeat it */
+	/* Good whatever the message says: a forger must not make us compute it again. */
+	keep_static_static(p, job);
 	if (!job->ok)
 		return drop(c, p, REJECT_STAMP, now, &job->from);
 	if (job->is_replayed || !stamp_is_later(job->stamp, p->stamp_seen))

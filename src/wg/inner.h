@@ -42,8 +42,8 @@ size_t inner_padded(size_t len, size_t mtu);
  */
 uint8_t inner_ecn_encapsulate(uint8_t inner_tos);
 /*
- * Put the outer mark into a parsed packet that is ECN capable: CE always, ECT(1) over ECT(0), mending
- * the IPv4 checksum (RFC 6040 4.2).
+ * Put the outer mark into a parsed packet that is ECN capable: CE always, ECT(1) over ECT(0),
+ * mending the IPv4 checksum (RFC 6040 4.2).
  */
 void inner_ecn_decapsulate(uint8_t *packet, uint8_t outer_tos);
 

@@ -91,7 +91,7 @@ uint64_t stamp_next(struct stamp *s, struct moment now, uint64_t *sent)
 		stamp = after(*sent);
 	*sent = stamp;
 	if (stamp > s->floor && is_believed(s, stamp, now.boot))
-		s->floor = stamp + STAMP_FLOOR_AHEAD;
+		s->floor = stamp + (stamp > now.real ? STAMP_FLOOR_AHEAD_SHORT : STAMP_FLOOR_AHEAD);
 	return stamp;
 }
 
@@ -99,6 +99,12 @@ void stamp_forget(struct stamp *s, uint64_t sent)
 {
 	if (sent && sent >= s->last)
 		s->last = after(sent);
+}
+
+void stamp_end(struct stamp *s)
+{
+	if (s->last && s->last < s->floor)
+		s->floor = s->last;
 }
 
 void stamp_write(uint64_t stamp, uint8_t ret[static STAMP_LEN])

@@ -22,6 +22,7 @@
 enum { STAMP_LEN = 12 };
 #define STAMP_GRAIN (UINT64_C(1) << 24)
 #define STAMP_FLOOR_AHEAD (30 * NS_PER_S)
+#define STAMP_FLOOR_AHEAD_SHORT NS_PER_S /* while stamps are ahead of the clock already */
 #define STAMP_JUMP (86400 * NS_PER_S)    /* a day */
 #define STAMP_ABSENCE (366 * STAMP_JUMP) /* for so long a machine may have been off */
 #define STAMP_CLOCK_SET (1577836800 * NS_PER_S)
@@ -40,15 +41,21 @@ struct stamp {
  */
 void stamp_init(struct stamp *s, uint64_t floor);
 /*
- * The next stamp for one peer, which remembers its last in *sent (0: none): above that, and not below
- * what any peer got from the clock before, also where the clock stands still or goes back. Raises
- * s->floor where the stamp passes it and the clock is believed; then the caller puts the new floor
- * on disk before the stamp is sent. Two peers may get the same one: many handshakes a second don't
- * drive the stamps away from the clock.
+ * The next stamp for one peer, which remembers its last in *sent (0: none): above that, and not
+ * below what any peer got from the clock before, also where the clock stands still or goes back.
+ * Raises s->floor where the stamp passes it and the clock is believed; then the caller puts the new
+ * floor on disk before the stamp is sent. Two peers may get the same one: many handshakes a second
+ * don't drive the stamps away from the clock.
  */
 MUST_CHECK uint64_t stamp_next(struct stamp *s, struct moment now, uint64_t *sent);
 /* A peer is forgotten; should it come again, it starts above what it was sent. */
 void stamp_forget(struct stamp *s, uint64_t sent);
+
+/*
+ * The run ends in order: no stamp beyond `last` was sent, so the floor comes down to it. Else each
+ * start would lead the stamps away from the clock.
+ */
+void stamp_end(struct stamp *s);
 
 void stamp_write(uint64_t stamp, uint8_t ret[static STAMP_LEN]);
 /* Is a later than b? All 12 bytes count, valid or not, as in the kernel driver. */

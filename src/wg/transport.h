@@ -34,10 +34,11 @@ struct sending {
 
 enum transport_verdict {
 	TRANSPORT_SEAL,
-	TRANSPORT_STAGE,   /* no session yet: transport_stage each packet; the brain is asked for a
-			      handshake */
-	TRANSPORT_FLUSHING,    /* older ones are leaving: ask again once they have, or stage it behind */
-	TRANSPORT_NO_PEER, /* tell the sender: ICMP unreachable */
+	TRANSPORT_STAGE,    /* no session yet: transport_stage each packet; the brain is asked for a
+			       handshake */
+	TRANSPORT_FLUSHING, /* older ones are leaving: ask again once they have, or stage it behind
+			     */
+	TRANSPORT_NO_PEER,  /* tell the sender: ICMP unreachable */
 	TRANSPORT_NO_ENDPOINT, /* likewise */
 	TRANSPORT_DROP,
 };

@@ -46,6 +46,9 @@ static uint64_t initiate(struct host *h)
 {
 	const uint64_t last = h->to_peer, floor = h->stamp.floor;
 	const uint64_t stamp = stamp_next(&h->stamp, h->now, &h->to_peer);
+	const uint64_t reserve = stamp > (h->now.real >> 63 ? UINT64_C(1) << 63 : h->now.real)
+					 ? STAMP_FLOOR_AHEAD_SHORT
+					 : STAMP_FLOOR_AHEAD;
 	uint8_t wire[STAMP_LEN], before[STAMP_LEN];
 
 	assert_true(stamp > (last ? last : floor));
@@ -56,7 +59,7 @@ static uint64_t initiate(struct host *h)
 	assert_int_equal(load64_be(wire), UINT64_C(0x400000000000000a) + stamp / NS_PER_S);
 	assert_true(load32_be(wire + 8) < 1000000000);
 	assert_int_equal(load32_be(wire + 8) & 0xffffff, 0);
-	assert_true(h->stamp.floor == floor || h->stamp.floor == stamp + STAMP_FLOOR_AHEAD);
+	assert_true(h->stamp.floor == floor || h->stamp.floor == stamp + reserve);
 	assert_true(h->stamp.floor >= floor);
 	h->disk = h->stamp.floor;
 	if (stamp > h->sent)
@@ -472,10 +475,42 @@ static void a_peer_that_comes_again_gets_a_later_stamp(void **state)
 	assert_true(stamp_next(&s, now, &again) > sent);
 }
 
+/* Started and ended over and over, in order or killed: the stamps stay near the clock. */
+static void many_starts_do_not_drive_stamps_ahead(void **state)
+{
+	struct moment now = { .boot = NS_PER_S, .real = T0 };
+	uint64_t disk = 0, highest = 0;
+	struct stamp s;
+
+	(void)state;
+	for (int start = 0; start < 20; ++start) {
+		uint64_t sent = 0;
+
+		stamp_init(&s, disk);
+		for (int i = 0; i < 3; ++i) {
+			assert_true(stamp_next(&s, now, &sent) > highest);
+			highest = sent;
+		}
+		disk = s.floor;
+		if (start % 2) {
+			stamp_forget(&s, sent);
+			stamp_end(&s);
+			assert_true(s.floor >= highest);
+			assert_true(s.floor <= highest + STAMP_GRAIN);
+			disk = s.floor;
+		}
+		now.boot += NS_PER_MS;
+		now.real += NS_PER_MS;
+	}
+	/* Once the reserve, and a second for each start that was not ended. */
+	assert_true(highest < T0 + STAMP_FLOOR_AHEAD + 20 * STAMP_FLOOR_AHEAD_SHORT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_peer_starts_above_the_floor),
+		cmocka_unit_test(many_starts_do_not_drive_stamps_ahead),
 		cmocka_unit_test(many_peers_do_not_drive_stamps_ahead),
 		cmocka_unit_test(a_peer_that_comes_again_gets_a_later_stamp),
 		cmocka_unit_test(wire_form),
