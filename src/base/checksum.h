@@ -6,7 +6,8 @@
 
 #include "base/bytes.h"
 
-/* The Internet checksum (RFC 1071): sum runs of bytes, each but the last of even length, then fold. */
+/* The Internet checksum (RFC 1071): sum runs of bytes, each but the last of even length, then fold.
+ */
 static inline uint32_t checksum_add(uint32_t sum, const uint8_t *p, size_t len)
 {
 	for (; len > 1; p += 2, len -= 2)
