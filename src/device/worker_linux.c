@@ -148,6 +148,10 @@ static void read_tun(struct device *d, uint8_t *message, struct patience *patien
 			device_wake_brain(d);
 			return;
 		}
+		if (n == -EMSGSIZE) {
+			count_reject(d, REJECT_OUT_INVALID, NULL);
+			continue;
+		}
 		if (n < 0)
 			return;
 		device_count(d, COUNT_TUN_READ_PACKETS, 1);
@@ -208,8 +212,10 @@ static void read_udp(struct device *d, int fd, uint8_t *message)
 		const ssize_t n = udp_receive(fd, message, MESSAGE_MAX, &arrival);
 
 		device_count(d, COUNT_UDP_RECEIVES, 1);
-		if (n == -EMSGSIZE)
+		if (n == -EMSGSIZE) {
+			count_reject(d, REJECT_TYPE, NULL);
 			continue;
+		}
 		if (n < 0)
 			return;
 		device_count(d, COUNT_UDP_RECEIVE_PACKETS, 1);
