@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -253,8 +254,11 @@ static void detach_streams(void)
 /* The parent waits until the child carries traffic, or has said on standard error why it can't. */
 static int wait_for_child(int pipe_end)
 {
+	sigset_t none;
 	char byte;
 
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL); /* a person may lose patience */
 	return read(pipe_end, &byte, 1) == 1 ? 0 : 1;
 }
 
@@ -359,6 +363,7 @@ static int run_main(int argc, char *argv[])
 				"starting\n");
 		return 1;
 	}
+	device_hold_signals();
 	code = open_engine(&options, &e);
 	if (code)
 		return code;

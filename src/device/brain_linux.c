@@ -350,7 +350,7 @@ static void loop(struct brain *b)
 	}
 }
 
-static int open_signals(void)
+static sigset_t ending_signals(void)
 {
 	sigset_t set;
 
@@ -359,8 +359,21 @@ static int open_signals(void)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -errno;
+	return set;
+}
+
+void device_hold_signals(void)
+{
+	const sigset_t set = ending_signals();
+
+	(void)sigprocmask(SIG_BLOCK, &set, NULL); /* can't fail with these arguments */
+}
+
+static int open_signals(void)
+{
+	const sigset_t set = ending_signals();
+
+	device_hold_signals();
 	(void)signal(SIGPIPE, SIG_IGN); /* can't fail for a signal that exists */
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }

@@ -50,14 +50,20 @@ struct device_guest {
 };
 
 enum device_end {
-	DEVICE_SIGNALLED, /* SIGTERM or SIGINT */
+	DEVICE_SIGNALLED, /* SIGTERM, SIGINT, SIGHUP or SIGQUIT */
 	DEVICE_TUN_GONE,
 	DEVICE_GUEST_OVER,
 	DEVICE_FAILED, /* the host refused something that we can't live without; logged */
 };
 
-/* Carry traffic until something ends it. Blocks SIGTERM and SIGINT in all threads and takes them
- * itself. */
+/*
+ * Keep the signals that end an engine for device_run: call before anything is opened that a sudden
+ * death would leave behind. A child inherits it.
+ */
+void device_hold_signals(void);
+
+/* Carry traffic until something ends it. Holds those signals in all threads and takes them itself.
+ */
 enum device_end device_run(struct device *d, const struct device_guest *guest);
 
 #endif

@@ -105,3 +105,16 @@ def a_socket_bound_elsewhere_is_served_and_left_alone(lab):
         assert engine.uapi("get=1\n\n").endswith("errno=0\n\n")
     assert engine.stop() == 0
     assert path.exists()
+
+
+@scenario(lacks="dies of a signal while it starts")
+def a_signal_during_start_leaves_nothing(lab):
+    """At any moment from the first: an end in order, or a death before anything was made."""
+    ns = lab.namespace()
+    for i in range(30):
+        process = lab.start(ns, *engine_argv(None, True), "wg0", stderr=-3)
+        time.sleep(i * 0.001)
+        process.terminate()
+        assert process.wait(timeout=10) in (0, -15)
+        assert not os.path.exists(os.path.join(SOCKETS, "wg0.sock"))
+        assert "wg0" not in ns.run("ip", "-o", "link")
