@@ -10,11 +10,6 @@
 enum { TICK_PEERS = 256 };
 enum { INDICES_PER_PEER = 4 /* a handshake and three sessions */ };
 
-static bool is_none(const void *key)
-{
-	return crypto_is_zero(key, KEY_LEN);
-}
-
 struct core *core_new(const struct core_config *config)
 {
 	struct core *c = memory_take(&config->memory, sizeof(*c));
@@ -254,7 +249,7 @@ static void end_identity(struct core *c, struct peer *p)
 void core_set_identity(struct core *c, struct moment now, const struct noise_local *local,
 		       uint64_t floor)
 {
-	const bool has_key = !is_none(local->secret.bytes);
+	const bool has_key = !crypto_is_zero(local->secret.bytes, KEY_LEN);
 	struct peer *p;
 
 	if (has_key == c->has_key && crypto_equal(&local->secret, &c->local.secret, KEY_LEN))

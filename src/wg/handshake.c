@@ -132,6 +132,15 @@ enum handshake_step handshake_receive(struct core *c, struct moment now,
 	return start_finish(c, now, bytes, from, ret_job);
 }
 
+/* Whose job it is, and what is known of the two static keys. */
+static void copy_pair(struct handshake_job *job, const struct peer *p)
+{
+	job->remote = p->public_key;
+	job->peer_serial = p->serial;
+	job->static_static = p->static_static;
+	job->has_static_static = p->has_static_static;
+}
+
 bool handshake_initiate(struct core *c, struct moment now, struct peer *p,
 			struct handshake_job *ret)
 {
@@ -150,10 +159,7 @@ bool handshake_initiate(struct core *c, struct moment now, struct peer *p,
 	ret->task = TASK_INITIATE;
 	ret->local = c->local;
 	ret->identity_generation = c->identity_generation;
-	ret->remote = p->public_key;
-	ret->static_static = p->static_static;
-	ret->has_static_static = p->has_static_static;
-	ret->peer_serial = p->serial;
+	copy_pair(ret, p);
 	ret->handshake_generation = p->handshake.generation;
 	stamp_write(stamp_next(&c->stamp, now, &p->stamp_sent), ret->stamp);
 	return true;
@@ -306,10 +312,7 @@ static enum handshake_step commit_identify(struct core *c, struct moment now,
 		return drop(c, p, REJECT_NO_RANDOM, now, &job->from);
 	crypto_clamp(&job->ephemeral);
 	job->task = TASK_RESPOND;
-	job->remote = p->public_key;
-	job->peer_serial = p->serial;
-	job->static_static = p->static_static;
-	job->has_static_static = p->has_static_static;
+	copy_pair(job, p);
 	job->psk = p->psk;
 	job->psk_generation = p->psk_generation;
 	memcpy(job->stamp_seen, p->stamp_seen, STAMP_LEN);
