@@ -9,6 +9,7 @@ import faulthandler
 import functools
 import hashlib
 import inspect
+import json
 import os
 import pathlib
 import pickle
@@ -460,6 +461,12 @@ class Engine:
         """The main process and its descendants."""
         return [] if self.main is None else [p for p in processes() if p == self.main or self.main in ancestors(p)]
 
+    def worker_pid(self):
+        """The process that moves packets: of the started one and its children, the one that has UDP sockets open.
+
+        Where several have, as when one made them for another, it is the youngest."""
+        return max(pid for pid in self.pids() if has_udp_socket(pid))
+
     def alive(self):
         if self.foreground:
             return self.process.poll() is None
@@ -603,6 +610,20 @@ def processes():
     return sorted(found)
 
 
+def has_udp_socket(pid):
+    """Whether one of its descriptors is a UDP socket of its namespace."""
+    open_ones = set()
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                open_ones.add(os.readlink(entry.path))
+        for table in ("udp", "udp6"):
+            for line in pathlib.Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+                if f"socket:[{line.split()[9]}]" in open_ones:
+                    return True
+    return False
+
+
 def parent_of(pid):
     with contextlib.suppress(OSError):
         return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
@@ -624,6 +645,34 @@ def is_listening(path):
         except OSError:
             return False
     return True
+
+
+def relay_path():
+    """The relay of tests/relay, or None where it was never built."""
+    path = pathlib.Path(os.environ.get("WARREN_BUILD") or ROOT / "build/main", "relay")
+    return str(path.resolve()) if os.access(path, os.X_OK) else None
+
+
+class Relay:
+    """The program of tests/relay between two engines. relay("set both loss=5") gives what it answers."""
+
+    def __init__(self, lab, ns, a, b, seed=1):
+        """a and b: (address:port of its own, address:port of the engine on that side)."""
+        if relay_path() is None:
+            raise AssertionError("the relay was not built")
+        self.process = lab.start(ns, relay_path(), seed, *a, *b, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ok\n", "the relay does not start"
+
+    def __call__(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().rstrip("\n")
+        assert answer.startswith("ok"), f"relay: {line}: {answer}"
+        return answer[3:]
+
+    def counts(self):
+        """{"ab": {"in": …, "lost": …}, "ba": …}"""
+        return json.loads(self("stats"))
 
 
 class Lab:
@@ -660,23 +709,39 @@ class Lab:
         self.sniffers.append(sniffer)
         return sniffer
 
+    def relayed(self, seed=1, outer="v4", **options):
+        """Two engines with a relay between them: (engine a, engine b, relay). Inner addresses as in tunnel()."""
+        a, r, b = self.namespace(), self.namespace(), self.namespace()
+        for i, ns in enumerate((a, b), 1):
+            self.veth(ns, r, name_b=f"to{i}", addresses_a=(f"10.{i}.0.1/24", f"fd0{i}::1/64"),
+                      addresses_b=(f"10.{i}.0.2/24", f"fd0{i}::2/64"))
+        host = "10.{}.0.{}:51820" if outer == "v4" else "[fd0{}::{}]:51820"
+        relay = Relay(self, r, (host.format(1, 2), host.format(1, 1)), (host.format(2, 2), host.format(2, 1)), seed)
+        return *self.tunnel(a, b, hosts=[host.format(i, 2) for i in (1, 2)], **options), relay
+
     def start(self, ns, *argv, **options):
         """A program that runs until the end of the scenario, or until it ends itself."""
-        process = subprocess.Popen([str(a) for a in argv], preexec_fn=ns.setup, stdin=subprocess.DEVNULL, **options)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen([str(a) for a in argv], preexec_fn=ns.setup, **options)
         self.programs.append(process)
         return process
 
-    def tunnel(self, a, b, kinds=(None, None), psk=None, outer="v4", mtu=None, endpoints=(True, True), keepalive=0):
-        """Engines wga in a and wgb in b, each other's peer: 10.9.0.1 and .2, fd09::1 and ::2."""
+    def tunnel(self, a, b, kinds=(None, None), psk=None, outer="v4", mtu=None, endpoints=(True, True), keepalive=0,
+               hosts=None, **options):
+        """Engines wga in a and wgb in b, each other's peer: 10.9.0.1 and .2, fd09::1 and ::2.
+
+        hosts: the endpoint that each is given, where it is not the other's address.
+        """
         keys = [Keys(), Keys()]
-        hosts = ("10.1.0.1", "10.1.0.2") if outer == "v4" else ("[fd01::1]", "[fd01::2]")
-        engines = [self.engine(name, ns, kind=kind) for name, ns, kind in zip(("wga", "wgb"), (a, b), kinds)]
+        if not hosts:
+            hosts = ("10.1.0.2:51820", "10.1.0.1:51820") if outer == "v4" else ("[fd01::2]:51820", "[fd01::1]:51820")
+        engines = [self.engine(name, ns, kind=kind, **options) for name, ns, kind in zip(("wga", "wgb"), (a, b), kinds)]
         for i, engine in enumerate(engines):
             engine.keys = keys[i]
             engine.peer = keys[1 - i].public
             engine.configure(keys[i].private, 51820, peers=[{
                 "public": engine.peer, "psk": psk, "allowed": f"10.9.0.{2 - i}/32, fd09::{2 - i}/128",
-                "endpoint": f"{hosts[1 - i]}:51820" if endpoints[i] else None, "keepalive": keepalive}])
+                "endpoint": hosts[i] if endpoints[i] else None, "keepalive": keepalive}])
             engine.up(f"10.9.0.{i + 1}/24", f"fd09::{i + 1}/64", mtu=mtu)
         return engines
 
