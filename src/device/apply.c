@@ -81,14 +81,22 @@ struct preparation {
 
 static struct udp used_sockets(struct device *d)
 {
-	return (struct udp){ .fd4 = atomic_load(&d->fd4),
-			     .fd6 = atomic_load(&d->fd6),
-			     .port = d->port };
+	struct udp u = { .port = d->port };
+
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		u.v4[i] = atomic_load(&d->sockets[0][i]);
+		u.v6[i] = atomic_load(&d->sockets[1][i]);
+	}
+	return u;
 }
 
 static bool has_lost_family(const struct udp *had, const struct udp *have)
 {
-	return (had->fd4 >= 0 && have->fd4 < 0) || (had->fd6 >= 0 && have->fd6 < 0);
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		if ((had->v4[i] >= 0 && have->v4[i] < 0) || (had->v6[i] >= 0 && have->v6[i] < 0))
+			return true;
+	}
+	return false;
 }
 
 static int prepare_sockets(struct device *d, const struct model *patch, struct diag *why,
@@ -100,7 +108,8 @@ static int prepare_sockets(struct device *d, const struct model *patch, struct d
 	p->mark = patch->has_fwmark ? patch->fwmark : d->mark;
 	if (!patch->has_listen_port || (d->port && patch->listen_port == d->port))
 		return 0;
-	err = udp_bind(patch->listen_port, p->mark, why, &p->sockets);
+	err = udp_bind(&(struct udp_config){ .port = patch->listen_port, .mark = p->mark }, why,
+		       &p->sockets);
 	if (!err && has_lost_family(&used, &p->sockets)) {
 		diag_set(why, DIAG_ERROR, "engine-family", 0,
 			 "port %u can be had in one address family only; the old port stays",

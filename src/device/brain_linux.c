@@ -68,8 +68,13 @@ static void send_datagram(struct device *d, const struct handshake_datagram *dat
 	enum udp_sent sent;
 
 	keep_floor(d);
-	sent = device_send(d, datagram->bytes, datagram->len, &datagram->to, &datagram->from,
-			   datagram->tos);
+	sent = device_send(d, &(struct udp_message){
+				      .bytes = datagram->bytes,
+				      .len = datagram->len,
+				      .to = datagram->to,
+				      .source = datagram->from,
+				      .tos = datagram->tos,
+			      });
 	pthread_mutex_lock(&d->lock);
 	handshake_sent(d->core, device_now(), datagram, sent != UDP_FAILED,
 		       sent == UDP_SENT_WITHOUT_SOURCE);
@@ -227,7 +232,7 @@ static bool bind_first(struct brain *b)
 
 	if (d->port)
 		return true;
-	if (udp_bind(0, d->mark, &why, &u)) {
+	if (udp_bind(&(struct udp_config){ .mark = d->mark }, &why, &u)) {
 		b->bind_pause = b->bind_pause ? 2 * b->bind_pause : BIND_PAUSE_FIRST;
 		if (b->bind_pause > BIND_PAUSE_MAX)
 			b->bind_pause = BIND_PAUSE_MAX;
@@ -266,6 +271,23 @@ static void follow_link(struct brain *b)
 	pthread_mutex_unlock(&d->lock);
 	log_line(LOG_INFO, "link %s, MTU %u, UDP port %u", is_up ? "up" : "down", s->mtu,
 		 (unsigned int)d->port);
+}
+
+/* A GRO aggregate of handshake messages is a flood: what of it has no room is dropped. */
+static void read_lane(struct brain *b, int which)
+{
+	const struct udp_listener listener = { .error = device_note_error, .ctx = b->d };
+	struct udp_slot slot = { .bytes = b->message, .room = sizeof(b->message) };
+
+	for (int family = FAMILY_V4; family <= FAMILY_V6; family += FAMILY_V6 - FAMILY_V4) {
+		const int fd = device_socket(b->d, (enum family)family, which);
+
+		if (fd < 0)
+			continue;
+		(void)udp_drain_errors(fd, &listener); /* an ICMP message finds any of the group */
+		for (int i = 0; i < TURN && udp_receive(fd, &slot, 1) > 0; ++i)
+			device_take_handshakes(b->d, &slot);
+	}
 }
 
 static void handle_wake(struct brain *b)
@@ -323,7 +345,10 @@ static void handle(struct brain *b, int fd)
 		handle_wake(b);
 	else if (fd == b->timer)
 		handle_timer(b);
-	else if (fd == b->signals)
+	else if (fd == b->d->lane_poll) {
+		read_lane(b, UDP_LANE_COOKIE);
+		read_lane(b, UDP_LANE_PLAIN);
+	} else if (fd == b->signals)
 		handle_signal(b);
 	else if (fd == b->d->link.fd) {
 		if (link_handle(&b->d->link))
@@ -380,7 +405,8 @@ static int open_signals(void)
 
 static int watch_all(struct brain *b)
 {
-	const int fds[] = { b->d->wake, b->timer, b->signals, b->d->link.fd, b->guest->fd };
+	const int fds[] = { b->d->wake,    b->timer,     b->signals,
+			    b->d->link.fd, b->guest->fd, b->d->lane_poll };
 	int err = 0;
 
 	for (size_t i = 0; i < ELEMENTS(fds) && !err; ++i)

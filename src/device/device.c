@@ -87,6 +87,9 @@ static int open_parts(struct device *d, struct diag *why)
 		if (d->worker_poll[i] < 0)
 			return -errno;
 	}
+	d->lane_poll = epoll_create1(EPOLL_CLOEXEC);
+	if (d->lane_poll < 0)
+		return -errno;
 	d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	d->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->wake < 0 || d->stop < 0)
@@ -115,9 +118,11 @@ int device_new(const struct device_config *config, struct diag *why, struct devi
 	d->keylog = config->keylog;
 	d->state_dir = config->state_dir;
 	d->link.fd = -1;
-	d->wake = d->stop = d->worker_poll[0] = d->worker_poll[1] = -1;
-	atomic_init(&d->fd4, -1);
-	atomic_init(&d->fd6, -1);
+	d->wake = d->stop = d->worker_poll[0] = d->worker_poll[1] = d->lane_poll = -1;
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		atomic_init(&d->sockets[0][i], -1);
+		atomic_init(&d->sockets[1][i], -1);
+	}
 	atomic_init(&d->mtu, TUN_MTU_DEFAULT);
 	d->armed = TIME_NEVER;
 	pthread_mutex_init(&d->lock, NULL);
@@ -145,8 +150,11 @@ struct device *device_free(struct device *d)
 	if (!d)
 		return NULL;
 	core_free(d->core);
-	close_fd(atomic_load(&d->fd4));
-	close_fd(atomic_load(&d->fd6));
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		close_fd(atomic_load(&d->sockets[0][i]));
+		close_fd(atomic_load(&d->sockets[1][i]));
+	}
+	close_fd(d->lane_poll);
 	close_fd(d->worker_poll[0]);
 	close_fd(d->worker_poll[1]);
 	close_fd(d->wake);
@@ -185,19 +193,18 @@ void device_note_error(void *ctx, const struct udp_error *error)
 	evidence_add(&d->evidence, error, device_now().real);
 }
 
-enum udp_sent device_send(struct device *d, const uint8_t *bytes, size_t len,
-			  const struct endpoint *to, const struct source *from, uint8_t tos)
+enum udp_sent device_send(struct device *d, const struct udp_message *message)
 {
 	const struct udp_listener listener = { .error = device_note_error, .ctx = d };
-	const struct udp u = { .fd4 = atomic_load(&d->fd4), .fd6 = atomic_load(&d->fd6) };
 	int error = 0;
-	const enum udp_sent sent = udp_send(&u, bytes, len, to, from, tos, &listener, &error);
+	const enum udp_sent sent =
+		udp_send(device_socket(d, message->to.ip.family, 0), message, &listener, &error);
 
 	device_count(d, COUNT_UDP_SENDS, 1);
 	device_count(d, COUNT_UDP_SEND_PACKETS, sent != UDP_FAILED);
 	device_count(d, COUNT_UDP_RESENT_WITHOUT_SOURCE, sent == UDP_SENT_WITHOUT_SOURCE);
 	if (sent == UDP_FAILED && error) /* also what the host itself refused is evidence */
-		evidence_add(&d->evidence, &(struct udp_error){ .to = *to, .error = error },
+		evidence_add(&d->evidence, &(struct udp_error){ .to = message->to, .error = error },
 			     device_now().real);
 	return sent;
 }
@@ -212,8 +219,13 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 	sealed = session_seal(&s->key, s->receiver, &packet, 1);
 	crypto_wipe(&s->key, sizeof(s->key));
 	if (sealed)
-		sent = device_send(d, message, packet.padded + MESSAGE_OVERHEAD, &s->to, &s->from,
-				   s->tos);
+		sent = device_send(d, &(struct udp_message){
+					      .bytes = message,
+					      .len = packet.padded + MESSAGE_OVERHEAD,
+					      .to = s->to,
+					      .source = s->from,
+					      .tos = s->tos,
+				      });
 	pthread_mutex_lock(&d->lock);
 	transport_sent(d->core, device_now(), s,
 		       sent == UDP_FAILED ? 0 : packet.padded + MESSAGE_OVERHEAD,
@@ -266,9 +278,9 @@ int device_watch(int poll, int fd)
 
 /*
  * The number stays, the socket behind it changes: a thread that is just sending is never left with
- * a closed number. A family that was there is there again (apply.c sees to it).
+ * a closed number. A socket that was there is there again (apply.c sees to it).
  */
-static void exchange(struct device *d, _Atomic int *place, int fd)
+static void exchange(_Atomic int *place, int fd, int poll)
 {
 	const int old = atomic_load(place);
 
@@ -277,19 +289,25 @@ static void exchange(struct device *d, _Atomic int *place, int fd)
 	if (old < 0) {
 		atomic_store(place, fd);
 	} else {
+		/* Else it would go on for as long as anybody else holds the old socket. */
+		(void)epoll_ctl(poll, EPOLL_CTL_DEL, old, NULL);
 		if (dup3(fd, old, O_CLOEXEC) < 0)
 			log_line(LOG_ERROR, "cannot exchange a socket: %s", strerror(errno));
 		close_fd(fd);
 		fd = old;
 	}
-	if (device_watch(d->worker_poll[WORKER_IN], fd))
+	if (device_watch(poll, fd))
 		log_line(LOG_ERROR, "cannot watch a socket: %s", strerror(errno));
 }
 
 void device_use_sockets(struct device *d, struct udp *u, uint32_t mark)
 {
-	exchange(d, &d->fd4, u->fd4);
-	exchange(d, &d->fd6, u->fd6);
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		const int poll = i < UDP_WORKERS_MAX ? d->worker_poll[WORKER_IN] : d->lane_poll;
+
+		exchange(&d->sockets[0][i], u->v4[i], poll);
+		exchange(&d->sockets[1][i], u->v6[i], poll);
+	}
 	d->port = u->port;
 	d->mark = mark;
 	core_set_port(d->core, u->port);

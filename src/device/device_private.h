@@ -40,10 +40,9 @@ struct device {
 	struct keylog keylog;
 	const char *state_dir;
 
-	/* Numbers stay the same when the port changes: the sockets behind them are exchanged
-	 * (dup3). -1: none yet. */
-	_Atomic int fd4;
-	_Atomic int fd6;
+	/* As in struct udp: IPv4, IPv6. Numbers stay the same when the port changes: the sockets
+	 * behind them are exchanged (dup3). -1: none. */
+	_Atomic int sockets[2][UDP_SOCKETS];
 	uint16_t port;
 	uint32_t mark;
 	_Atomic unsigned int mtu;
@@ -53,6 +52,7 @@ struct device {
 	_Atomic uint64_t counts[COUNT_LAST];
 
 	int worker_poll[2]; /* epoll descriptors: TUN, UDP */
+	int lane_poll;      /* the handshake lanes: the brain's */
 	pthread_t workers[2];
 	int wake; /* eventfd: the brain has something to do */
 	_Atomic bool wake_is_set;
@@ -74,9 +74,14 @@ static inline void device_count(struct device *d, enum device_count which, uint6
 bool device_needs_brain(const struct device *d);
 void device_wake_brain(struct device *d);
 
+/* The socket of that number, of the destination's family. */
+static inline int device_socket(const struct device *d, enum family family, int which)
+{
+	return atomic_load_explicit(&d->sockets[family == FAMILY_V6][which], memory_order_relaxed);
+}
+
 /* Send, count, and tell what became of it. Any thread; not under the lock. */
-enum udp_sent device_send(struct device *d, const uint8_t *bytes, size_t len,
-			  const struct endpoint *to, const struct source *from, uint8_t tos);
+enum udp_sent device_send(struct device *d, const struct udp_message *message);
 /* Seal one packet that stands at message + 16, send it, tell the core. Wipes s->key. Not under the
  * lock. */
 void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len);
@@ -85,6 +90,8 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 void device_keep_floor(struct device *d, const struct key_private *key, uint64_t floor);
 /* No stamp will follow under the key in use: the floor on disk comes down to the last one sent. */
 void device_end_identity(struct device *d);
+/* Handshake messages for the brain, and what is none, which is counted. Any thread. */
+void device_take_handshakes(struct device *d, const struct udp_slot *slot);
 void device_use_sockets(struct device *d, struct udp *u, uint32_t mark); /* takes them */
 void device_note_error(void *ctx, const struct udp_error *error); /* ctx: the device. Any thread */
 MUST_CHECK int device_watch(int poll, int fd);                    /* for input; 0 or -errno */

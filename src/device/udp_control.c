@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 struct message {
@@ -57,29 +58,37 @@ static void parse_source6(const struct message *m, struct source *ret)
 	memcpy(ret->ip.bytes, &info.ipi6_addr, sizeof(info.ipi6_addr));
 }
 
-static uint8_t parse_tos6(const struct message *m)
+static int parse_int(const struct message *m)
 {
-	int tos;
+	int value;
 
-	memcpy(&tos, m->data, sizeof(tos));
-	return (uint8_t)tos;
+	memcpy(&value, m->data, sizeof(value));
+	return value;
 }
 
-void udp_parse_control(const uint8_t *control, size_t len, struct source *ret_to, uint8_t *ret_tos)
+static size_t parse_segment(const struct message *m)
+{
+	const int segment = parse_int(m);
+
+	return segment > 0 ? (size_t)segment : 0;
+}
+
+void udp_parse_control(const uint8_t *control, size_t len, struct udp_extra *ret)
 {
 	struct message m;
 
-	*ret_to = (struct source){ 0 };
-	*ret_tos = 0;
+	*ret = (struct udp_extra){ 0 };
 	while (take_message(&control, &len, &m)) {
 		if (is_message(&m, IPPROTO_IP, IP_PKTINFO, sizeof(struct in_pktinfo)))
-			parse_source4(&m, ret_to);
+			parse_source4(&m, &ret->to);
 		else if (is_message(&m, IPPROTO_IPV6, IPV6_PKTINFO, sizeof(struct in6_pktinfo)))
-			parse_source6(&m, ret_to);
+			parse_source6(&m, &ret->to);
 		else if (is_message(&m, IPPROTO_IP, IP_TOS, 1))
-			*ret_tos = m.data[0];
+			ret->tos = m.data[0];
 		else if (is_message(&m, IPPROTO_IPV6, IPV6_TCLASS, sizeof(int)))
-			*ret_tos = parse_tos6(&m);
+			ret->tos = (uint8_t)parse_int(&m);
+		else if (is_message(&m, IPPROTO_UDP, UDP_GRO, sizeof(int)))
+			ret->segment = parse_segment(&m);
 	}
 }
 
@@ -150,21 +159,24 @@ static size_t append_source6(uint8_t *control, const struct source *source)
 	return append(control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
 }
 
-static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)) <= UDP_CONTROL_ROOM);
-static_assert(CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(int)) <= UDP_CONTROL_ROOM);
+/* IPv6 packet info is the longest; the other two messages hold no more than an int. */
+static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) <=
+	      UDP_CONTROL_ROOM);
 
 size_t udp_write_control(enum family family, const struct source *source, uint8_t tos,
-			 uint8_t ret[static UDP_CONTROL_ROOM])
+			 uint16_t segment, uint8_t ret[static UDP_CONTROL_ROOM])
 {
 	const bool is_v4 = family == FAMILY_V4;
 	const int wide = tos;
 	size_t len = 0;
 
-	if (source && source->ip.family == family)
+	if (source->ip.family == family)
 		len = is_v4 ? append_source4(ret, source) : append_source6(ret, source);
 	if (tos)
 		len += append(ret + len, is_v4 ? IPPROTO_IP : IPPROTO_IPV6,
 			      is_v4 ? IP_TOS : IPV6_TCLASS, &wide, sizeof(wide));
+	if (segment)
+		len += append(ret + len, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
 	return len;
 }
 

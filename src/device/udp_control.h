@@ -16,15 +16,20 @@
  */
 enum { UDP_CONTROL_ROOM = 128 };
 
-/* Our address, the interface and the TOS of an arrival. What no message tells is zero. */
-void udp_parse_control(const uint8_t *control, size_t len, struct source *ret_to, uint8_t *ret_tos);
+/* What stands beside an arrival. What no message tells is zero. */
+struct udp_extra {
+	struct source to; /* our address, the interface */
+	uint8_t tos;
+	size_t segment; /* several datagrams of this size came in one (UDP_GRO) */
+};
+void udp_parse_control(const uint8_t *control, size_t len, struct udp_extra *ret);
 /* One entry of an error queue: all but `to`. False: there is none in it. */
 MUST_CHECK bool udp_parse_error(const uint8_t *control, size_t len, struct udp_error *ret);
 
-/* For a datagram of that family; source may be NULL or unset. How many bytes were written, 0 where
- * none are needed. */
+/* For a message to that family; a source of the other is left out, a segment of 0 too. How many
+ * bytes were written, 0 where none are needed. */
 size_t udp_write_control(enum family family, const struct source *source, uint8_t tos,
-			 uint8_t ret[static UDP_CONTROL_ROOM]);
+			 uint16_t segment, uint8_t ret[static UDP_CONTROL_ROOM]);
 
 /* False: no IP address that was given whole; ret is untouched. */
 MUST_CHECK bool udp_parse_address(const struct sockaddr_storage *address, socklen_t len,

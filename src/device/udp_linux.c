@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,15 +9,10 @@
 #include "base/bytes.h"
 #include "device/udp.h"
 #include "device/udp_control.h"
+#include "device/udp_filter.h"
 
-enum {
-	BIND_TRIES = 100,
-	SEND_TRIES = 8,
-	RECEIVE_TRIES = 8,
-	DRAIN_MAX = 64, /* entries per call: a flood of ICMP must not hold a sender */
-	BUFFER = 4 << 20,
-	ERROR_CONTROL = 256,
-};
+/* Binding a port: the sockets of both families and their options. */
+enum { BIND_TRIES = 100, BUFFER_DATA = 4 << 20, BUFFER_LANE = 256 << 10 };
 
 struct option {
 	int level;
@@ -63,24 +59,26 @@ static int set_mark(int fd, uint32_t mark)
 
 /* Best effort: without privilege the host's limit holds, and a small buffer is slower, not wrong.
  */
-static void set_buffer(int fd, int force, int plain)
+static void set_buffer(int fd, int force, int plain, int size)
 {
-	const int size = BUFFER;
-
 	if (setsockopt(fd, SOL_SOCKET, force, &size, sizeof(size)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, plain, &size, sizeof(size));
 }
 
-static int set_up(int fd, enum family family, uint32_t mark)
+static int set_up(int fd, enum family family, const struct udp_config *c, int buffer)
 {
+	const int joins = c->joins;
 	const int error = family == FAMILY_V4 ? set_options(fd, options4, ELEMENTS(options4))
 					      : set_options(fd, options6, ELEMENTS(options6));
 
-	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
-	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
-	if (error || !mark)
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
+	/* The lanes too: whether datagrams are joined is asked of any socket of the group. An old
+	 * kernel hands them over one by one. */
+	(void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &joins, sizeof(joins));
+	if (error || !c->mark)
 		return error;
-	return set_mark(fd, mark);
+	return set_mark(fd, c->mark);
 }
 
 static int bind_port(int fd, enum family family, uint16_t *port)
@@ -100,8 +98,7 @@ static int bind_port(int fd, enum family family, uint16_t *port)
 	return 0;
 }
 
-/* A socket on that port, or 0 for any, which *port then tells. Negative errno. */
-static int open_family(enum family family, uint32_t mark, uint16_t *port)
+static int open_socket(enum family family, const struct udp_config *c, int buffer)
 {
 	const int domain = family == FAMILY_V4 ? AF_INET : AF_INET6;
 	const int fd = socket(domain, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -109,13 +106,84 @@ static int open_family(enum family family, uint32_t mark, uint16_t *port)
 
 	if (fd < 0)
 		return -errno;
-	error = set_up(fd, family, mark);
-	if (!error)
-		error = bind_port(fd, family, port);
+	error = set_up(fd, family, c, buffer);
 	if (!error)
 		return fd;
 	close(fd);
 	return error;
+}
+
+static int share(int fd)
+{
+	const int on = 1;
+
+	return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0 ? -errno : 0;
+}
+
+/* One more socket of the group; its number among them is by the order of binding. */
+static int join_group(enum family family, const struct udp_config *c, int buffer, uint16_t port)
+{
+	const int fd = open_socket(family, c, buffer);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = share(fd);
+	if (!error)
+		error = bind_port(fd, family, &port);
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
+}
+
+static void close_others(int sockets[static UDP_SOCKETS])
+{
+	for (int i = 1; i < UDP_SOCKETS; ++i) {
+		if (sockets[i] >= 0)
+			close(sockets[i]);
+		sockets[i] = -1;
+	}
+}
+
+static bool fill_group(enum family family, const struct udp_config *c, uint16_t port,
+		       int sockets[static UDP_SOCKETS])
+{
+	const int workers = c->workers ? (int)c->workers : 1;
+
+	if (share(sockets[0]))
+		return false;
+	for (int i = 1; i < workers; ++i) {
+		sockets[i] = join_group(family, c, BUFFER_DATA, port);
+		if (sockets[i] < 0)
+			return false;
+	}
+	for (int i = UDP_LANE_PLAIN; i <= UDP_LANE_COOKIE; ++i) {
+		sockets[i] = join_group(family, c, BUFFER_LANE, port);
+		if (sockets[i] < 0)
+			return false;
+	}
+	return udp_filter_attach(sockets[0], family, (unsigned int)workers) == 0;
+}
+
+/* The sockets of one family on that port, or 0 for any, which *port then tells. Negative errno. */
+static int open_family(enum family family, const struct udp_config *c, uint16_t *port,
+		       int sockets[static UDP_SOCKETS])
+{
+	const int fd = open_socket(family, c, BUFFER_DATA);
+	int error;
+
+	if (fd < 0)
+		return fd;
+	error = bind_port(fd, family, port);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	sockets[0] = fd;
+	if (!fill_group(family, c, *port, sockets))
+		close_others(sockets); /* one socket for all: slower under a flood, not wrong */
+	return 0;
 }
 
 static bool is_missing(int error)
@@ -124,24 +192,24 @@ static bool is_missing(int error)
 }
 
 /* The family the error belongs to is told for the words. */
-static int open_both(uint16_t port, uint32_t mark, struct udp *ret, enum family *ret_family)
+static int open_both(const struct udp_config *c, struct udp *ret, enum family *ret_family)
 {
-	struct udp u = { .port = port };
+	struct udp u;
+	int error4, error6;
 
+	udp_init(&u);
+	u.port = c->port;
 	*ret_family = FAMILY_V4;
-	u.fd4 = open_family(FAMILY_V4, mark, &u.port);
-	if (u.fd4 < 0 && !is_missing(u.fd4))
-		return u.fd4;
+	error4 = open_family(FAMILY_V4, c, &u.port, u.v4);
+	if (error4 && !is_missing(error4))
+		return error4;
 	*ret_family = FAMILY_V6;
-	u.fd6 = open_family(FAMILY_V6, mark, &u.port);
-	if (u.fd6 < 0 && (u.fd4 < 0 || !is_missing(u.fd6))) {
-		if (u.fd4 >= 0)
-			close(u.fd4);
-		return u.fd6;
+	error6 = open_family(FAMILY_V6, c, &u.port, u.v6);
+	if (error6 && (error4 || !is_missing(error6))) {
+		udp_close(&u);
+		return error6;
 	}
-	*ret = (struct udp){ .fd4 = u.fd4 < 0 ? -1 : u.fd4,
-			     .fd6 = u.fd6 < 0 ? -1 : u.fd6,
-			     .port = u.port };
+	*ret = u;
 	return 0;
 }
 
@@ -168,202 +236,81 @@ static void explain(struct diag *why, int error, uint16_t port, uint32_t mark, e
 			 (unsigned int)port, name, strerrordesc_np(-error));
 }
 
-int udp_bind(uint16_t port, uint32_t mark, struct diag *why, struct udp *ret)
+void udp_init(struct udp *u)
+{
+	u->port = 0;
+	for (int i = 0; i < UDP_SOCKETS; ++i)
+		u->v4[i] = u->v6[i] = -1;
+}
+
+int udp_bind(const struct udp_config *config, struct diag *why, struct udp *ret)
 {
 	enum family family = FAMILY_V4;
 	int error = -EADDRINUSE;
 
 	for (int i = 0; i < BIND_TRIES && error == -EADDRINUSE; ++i) {
-		error = open_both(port, mark, ret, &family);
-		if (port)
+		error = open_both(config, ret, &family);
+		if (config->port)
 			break;
 	}
 	if (error)
-		explain(why, error, port, mark, family);
+		explain(why, error, config->port, config->mark, family);
 	return error;
 }
 
 void udp_close(struct udp *u)
 {
-	if (u->fd4 >= 0)
-		close(u->fd4);
-	if (u->fd6 >= 0)
-		close(u->fd6);
-	*u = (struct udp){ .fd4 = -1, .fd6 = -1 };
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		if (u->v4[i] >= 0)
+			close(u->v4[i]);
+		if (u->v6[i] >= 0)
+			close(u->v6[i]);
+	}
+	udp_init(u);
+}
+
+bool udp_has_lanes(const struct udp *u)
+{
+	return (u->v4[0] < 0 || u->v4[UDP_LANE_COOKIE] >= 0) &&
+	       (u->v6[0] < 0 || u->v6[UDP_LANE_COOKIE] >= 0);
+}
+
+void udp_to_fds(const struct udp *u, int ret[static 2 * UDP_SOCKETS])
+{
+	memcpy(ret, u->v4, sizeof(u->v4));
+	memcpy(ret + UDP_SOCKETS, u->v6, sizeof(u->v6));
+}
+
+void udp_from_fds(const int fds[static 2 * UDP_SOCKETS], uint16_t port, struct udp *ret)
+{
+	memcpy(ret->v4, fds, sizeof(ret->v4));
+	memcpy(ret->v6, fds + UDP_SOCKETS, sizeof(ret->v6));
+	ret->port = port;
 }
 
 int udp_set_mark(const struct udp *u, uint32_t mark)
 {
-	uint32_t before = 0;
-	socklen_t len = sizeof(before);
-	int error;
+	int fds[2 * UDP_SOCKETS];
+	uint32_t before[2 * UDP_SOCKETS];
+	size_t done = 0;
+	int error = 0;
 
-	if (u->fd4 >= 0) {
-		if (getsockopt(u->fd4, SOL_SOCKET, SO_MARK, &before, &len) < 0)
-			return -errno;
-		error = set_mark(u->fd4, mark);
-		if (error)
-			return error;
+	udp_to_fds(u, fds);
+	for (; done < ELEMENTS(fds) && !error; ++done) {
+		socklen_t len = sizeof(before[0]);
+
+		if (fds[done] < 0)
+			continue;
+		if (getsockopt(fds[done], SOL_SOCKET, SO_MARK, &before[done], &len) < 0)
+			error = -errno;
+		else
+			error = set_mark(fds[done], mark);
 	}
-	error = u->fd6 >= 0 ? set_mark(u->fd6, mark) : 0;
-	if (error && u->fd4 >= 0)
-		(void)set_mark(u->fd4,
-			       before); /* it was allowed a moment ago, and there is no third way */
+	if (!error)
+		return 0;
+	for (--done; done-- > 0;) {
+		if (fds[done] >= 0) /* it was allowed a moment ago, and there is no third way */
+			(void)set_mark(fds[done], before[done]);
+	}
 	return error;
-}
-
-ssize_t udp_receive(int fd, uint8_t *buf, size_t room, struct udp_arrival *ret)
-{
-	uint8_t control[UDP_CONTROL_ROOM];
-	struct sockaddr_storage from;
-	struct iovec part = { .iov_len = room };
-	struct msghdr m;
-	ssize_t len;
-
-	part.iov_base = buf;
-	/* An error that an earlier send left behind is told here first, and is cleared by the
-	 * telling. */
-	for (int i = 0; i < RECEIVE_TRIES; ++i) {
-		m = (struct msghdr){ .msg_name = &from,
-				     .msg_namelen = sizeof(from),
-				     .msg_iov = &part,
-				     .msg_iovlen = 1,
-				     .msg_control = control,
-				     .msg_controllen = sizeof(control) };
-		len = recvmsg(fd, &m, 0);
-		if (len < 0 && errno == EAGAIN)
-			return -EAGAIN;
-		if (len < 0)
-			continue;
-		if (m.msg_flags & MSG_TRUNC)
-			return -EMSGSIZE;
-		if (!udp_parse_address(&from, m.msg_namelen, &ret->from))
-			continue;
-		udp_parse_control(control, m.msg_controllen, &ret->to, &ret->tos);
-		return len;
-	}
-	return -EAGAIN;
-}
-
-static bool take_error(int fd, struct udp_error *ret)
-{
-	_Alignas(struct cmsghdr) uint8_t control[ERROR_CONTROL];
-	struct sockaddr_storage to;
-	struct msghdr m = { .msg_name = &to,
-			    .msg_namelen = sizeof(to),
-			    .msg_control = control,
-			    .msg_controllen = sizeof(control) };
-
-	*ret = (struct udp_error){ 0 };
-	if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-		return false;
-	if (!udp_parse_error(control, m.msg_controllen, ret))
-		ret->error = EIO;
-	if (!udp_parse_address(&to, m.msg_namelen, &ret->to))
-		ret->to = (struct endpoint){ 0 };
-	return true;
-}
-
-/* How many entries there were, and how many of them another host sent. */
-static unsigned int drain(int fd, const struct udp_listener *listener, unsigned int *ret_remote)
-{
-	struct udp_error e;
-	unsigned int n = 0;
-
-	*ret_remote = 0;
-	while (n < DRAIN_MAX && take_error(fd, &e)) {
-		++n;
-		*ret_remote += e.reporter.family != FAMILY_NONE;
-		if (listener)
-			listener->error(listener->ctx, &e);
-	}
-	return n;
-}
-
-unsigned int udp_drain_errors(int fd, const struct udp_listener *listener)
-{
-	unsigned int remote;
-
-	return drain(fd, listener, &remote);
-}
-
-/* What the host answers when the source is not ours any more (faults.md, the measured errno map).
- */
-static bool is_lost_source(int error)
-{
-	return error == EINVAL || error == ENETUNREACH || error == EADDRNOTAVAIL ||
-	       error == ENODEV || error == EHOSTUNREACH;
-}
-
-/* Only an ICMP message makes an unconnected UDP socket say these. */
-static bool is_always_remote(int error)
-{
-	return error == ECONNREFUSED || error == ENOPROTOOPT || error == EPROTO ||
-	       error == EOPNOTSUPP;
-}
-
-/* What is decided by this very datagram or by load: a second try changes nothing. */
-static bool is_final(int error)
-{
-	return error == EAGAIN || error == ENOBUFS || error == EPERM;
-}
-
-/*
- * Whether the error may be that of an earlier datagram. The queue can be empty then: another thread
- * was faster, or a full receive buffer left no room for the entry. So what remains doubtful is
- * tried once more.
- */
-static bool may_be_pending(int fd, int error, const struct udp_listener *listener, bool *doubted)
-{
-	unsigned int remote;
-
-	(void)drain(fd, listener, &remote);
-	if (remote || is_always_remote(error))
-		return true;
-	if (*doubted || is_final(error))
-		return false;
-	*doubted = true;
-	return true;
-}
-
-/* struct iovec is for both directions; sending reads only. */
-union constant {
-	const uint8_t *given;
-	void *wanted;
-};
-
-/* NOLINTNEXTLINE(readability-function-size): one datagram, and what is known of it */
-enum udp_sent udp_send(const struct udp *u, const uint8_t *buf, size_t len,
-		       const struct endpoint *to, const struct source *source, uint8_t tos,
-		       const struct udp_listener *listener, int *ret_error)
-{
-	const enum family family = to->ip.family == FAMILY_V4 ? FAMILY_V4 : FAMILY_V6;
-	const int fd = family == FAMILY_V4 ? u->fd4 : u->fd6;
-	bool has_source = source && source->ip.family == family;
-	enum udp_sent sent = UDP_SENT;
-	uint8_t control[UDP_CONTROL_ROOM];
-	struct sockaddr_storage address;
-	const union constant data = { .given = buf };
-	struct iovec part = { data.wanted, len };
-	struct msghdr m = { .msg_name = &address, .msg_iov = &part, .msg_iovlen = 1 };
-	bool doubted = false;
-	int error = EAFNOSUPPORT;
-
-	m.msg_namelen = udp_write_address(to, &address);
-	for (int i = 0; fd >= 0 && i < SEND_TRIES; ++i) {
-		m.msg_controllen =
-			udp_write_control(family, has_source ? source : NULL, tos, control);
-		m.msg_control = m.msg_controllen ? control : NULL;
-		if (sendmsg(fd, &m, MSG_NOSIGNAL) >= 0)
-			return sent;
-		error = errno;
-		if (may_be_pending(fd, error, listener, &doubted))
-			continue;
-		if (!has_source || !is_lost_source(error))
-			break;
-		has_source = false;
-		sent = UDP_SENT_WITHOUT_SOURCE;
-	}
-	*ret_error = error;
-	return UDP_FAILED;
 }

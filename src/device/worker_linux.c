@@ -188,15 +188,12 @@ static void carry_in(struct device *d, uint8_t *message, size_t len,
 		write_tun(d, message + sizeof(struct message_data), deliver);
 }
 
-static void take_datagram(struct device *d, uint8_t *message, size_t len,
-			  const struct udp_arrival *arrival)
+static void take_handshake(struct device *d, const uint8_t *message, size_t len,
+			   const struct udp_arrival *arrival)
 {
 	const uint32_t type = len >= 4 ? load32_le(message) : 0;
 
-	if (type == MESSAGE_DATA && len >= MESSAGE_DATA_MIN) {
-		carry_in(d, message, len, arrival);
-	} else if (type >= MESSAGE_INITIATION && type <= MESSAGE_COOKIE &&
-		   len <= MESSAGE_HANDSHAKE_MAX) {
+	if (type >= MESSAGE_INITIATION && type <= MESSAGE_COOKIE && len <= MESSAGE_HANDSHAKE_MAX) {
 		if (!ring_push(&d->ring, message, len, &arrival->from, &arrival->to))
 			count_reject(d, REJECT_QUEUE_FULL, &arrival->from);
 		device_wake_brain(d);
@@ -205,21 +202,42 @@ static void take_datagram(struct device *d, uint8_t *message, size_t len,
 	}
 }
 
+void device_take_handshakes(struct device *d, const struct udp_slot *slot)
+{
+	if (slot->len == 0)
+		count_reject(d, REJECT_TYPE, &slot->arrival.from);
+	for (size_t at = 0; at < slot->len; at += slot->segment) {
+		const size_t left = slot->len - at;
+
+		take_handshake(d, slot->bytes + at, left < slot->segment ? left : slot->segment,
+			       &slot->arrival);
+	}
+}
+
+static void take_datagram(struct device *d, uint8_t *message, size_t len,
+			  const struct udp_arrival *arrival)
+{
+	if (len >= MESSAGE_DATA_MIN && load32_le(message) == MESSAGE_DATA)
+		carry_in(d, message, len, arrival);
+	else
+		take_handshake(d, message, len, arrival);
+}
+
 static void read_udp(struct device *d, int fd, uint8_t *message)
 {
 	for (int i = 0; i < TURN; ++i) {
-		struct udp_arrival arrival;
-		const ssize_t n = udp_receive(fd, message, MESSAGE_MAX, &arrival);
+		struct udp_slot slot = { .bytes = message, .room = MESSAGE_MAX };
+		const int n = udp_receive(fd, &slot, 1);
 
 		device_count(d, COUNT_UDP_RECEIVES, 1);
-		if (n == -EMSGSIZE) {
+		if (n < 0)
+			return;
+		if (slot.is_cut) {
 			count_reject(d, REJECT_TYPE, NULL);
 			continue;
 		}
-		if (n < 0)
-			return;
 		device_count(d, COUNT_UDP_RECEIVE_PACKETS, 1);
-		take_datagram(d, message, (size_t)n, &arrival);
+		take_datagram(d, message, slot.len, &slot.arrival);
 	}
 }
 

@@ -28,13 +28,43 @@ enum { ROOM = 65536, DEAD_PORT = 9, PACKETS = 100000, WAIT_MS = 2000, CAPTURE = 
 static const struct ip loopback4 = { FAMILY_V4, { 127, 0, 0, 1 } };
 static const struct ip loopback6 = { FAMILY_V6, { [15] = 1 } };
 
+static const struct udp none = { .v4 = { -1 }, .v6 = { -1 } };
+
+static int bind_port(uint16_t port, uint32_t mark, struct diag *why, struct udp *ret)
+{
+	return udp_bind(&(struct udp_config){ .port = port, .mark = mark }, why, ret);
+}
+
+static enum udp_sent transmit(const struct udp *u, const uint8_t *data, size_t len,
+			      const struct endpoint *to, const struct source *source, uint8_t tos,
+			      const struct udp_listener *listener, int *ret_error)
+{
+	struct udp_message m = { .bytes = data, .len = len, .to = *to, .tos = tos };
+
+	if (source)
+		m.source = *source;
+	return udp_send(to->ip.family == FAMILY_V4 ? u->v4[0] : u->v6[0], &m, listener, ret_error);
+}
+
+/* One datagram: its length, -EAGAIN, or -EMSGSIZE where it was cut. */
+static ssize_t take(int fd, uint8_t *buf, size_t room, struct udp_arrival *ret)
+{
+	struct udp_slot slot = { .bytes = buf, .room = room };
+	const int n = udp_receive(fd, &slot, 1);
+
+	if (n < 0)
+		return n;
+	*ret = slot.arrival;
+	return slot.is_cut ? -EMSGSIZE : (ssize_t)slot.len;
+}
+
 static struct udp bind_any(void)
 {
 	struct diag why = { 0 };
 	struct udp u;
 
-	assert_int_equal(udp_bind(0, 0, &why, &u), 0);
-	assert_true(u.fd4 >= 0 && u.fd6 >= 0 && u.port != 0);
+	assert_int_equal(bind_port(0, 0, &why, &u), 0);
+	assert_true(u.v4[0] >= 0 && u.v6[0] >= 0 && u.port != 0);
 	return u;
 }
 
@@ -52,7 +82,7 @@ static enum udp_sent send_plain(const struct udp *u, const void *data, size_t le
 {
 	int error = 0;
 
-	return udp_send(u, data, len, to, NULL, 0, NULL, &error);
+	return transmit(u, data, len, to, NULL, 0, NULL, &error);
 }
 
 static ssize_t receive(int fd, uint8_t *buf, size_t room, struct udp_arrival *ret)
@@ -60,7 +90,7 @@ static ssize_t receive(int fd, uint8_t *buf, size_t room, struct udp_arrival *re
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-	return udp_receive(fd, buf, room, ret);
+	return take(fd, buf, room, ret);
 }
 
 static void a_datagram_tells_where_it_came_from(void **state)
@@ -73,17 +103,18 @@ static void a_datagram_tells_where_it_came_from(void **state)
 	test_namespace_enter();
 	struct udp a = bind_any(), b = bind_any();
 
-	assert_int_equal(udp_receive(a.fd4, buf, sizeof(buf), &arrival), -EAGAIN);
+	assert_int_equal(take(a.v4[0], buf, sizeof(buf), &arrival), -EAGAIN);
 	for (int i = 0; i < 2; ++i) {
 		const struct endpoint to = { .ip = i ? loopback6 : loopback4, .port = a.port };
 		const struct endpoint from = { .ip = to.ip, .port = b.port };
 
 		/* ECN and DSCP bits arrive as they were given */
 		for (unsigned int tos = 0; tos < 256; ++tos) {
-			assert_int_equal(udp_send(&b, (const uint8_t *)"hello", 5, &to, NULL,
+			assert_int_equal(transmit(&b, (const uint8_t *)"hello", 5, &to, NULL,
 						  (uint8_t)tos, NULL, &error),
 					 UDP_SENT);
-			assert_int_equal(receive(i ? a.fd6 : a.fd4, buf, sizeof(buf), &arrival), 5);
+			assert_int_equal(receive(i ? a.v6[0] : a.v4[0], buf, sizeof(buf), &arrival),
+					 5);
 			assert_memory_equal(buf, "hello", 5);
 			assert_int_equal(arrival.tos, tos);
 			assert_true(endpoint_equal(&arrival.from, &from));
@@ -93,8 +124,8 @@ static void a_datagram_tells_where_it_came_from(void **state)
 	}
 	udp_close(&a);
 	udp_close(&b);
-	assert_int_equal(a.fd4, -1);
-	assert_int_equal(a.fd6, -1);
+	assert_int_equal(a.v4[0], -1);
+	assert_int_equal(a.v6[0], -1);
 }
 
 static void fd10_datagrams_of_every_size(void **state)
@@ -110,7 +141,7 @@ static void fd10_datagrams_of_every_size(void **state)
 	for (size_t len = 0; len <= 65507; len += len < 2100 || len > 65400 ? 1 : 97) {
 		const struct endpoint to = { .ip = len % 2 ? loopback6 : loopback4,
 					     .port = a.port };
-		const int fd = len % 2 ? a.fd6 : a.fd4;
+		const int fd = len % 2 ? a.v6[0] : a.v4[0];
 		const size_t room = len > 1000 && len % 3 == 0 ? len - 1 : len;
 		struct udp_arrival arrival;
 
@@ -124,7 +155,7 @@ static void fd10_datagrams_of_every_size(void **state)
 	const struct endpoint to = { .ip = loopback4, .port = a.port };
 	int error = 0;
 
-	assert_int_equal(udp_send(&b, out, 65508, &to, NULL, 0, NULL, &error), UDP_FAILED);
+	assert_int_equal(transmit(&b, out, 65508, &to, NULL, 0, NULL, &error), UDP_FAILED);
 	assert_int_equal(error, EMSGSIZE);
 	assert_int_equal(send_plain(&b, out, 1, &to), UDP_SENT);
 	udp_close(&a);
@@ -155,16 +186,16 @@ static void fp18_port_taken_in_one_family(void **state)
 	test_namespace_enter();
 	for (size_t i = 0; i < 2; ++i) {
 		const int taken = occupy(domains[i], 5555);
-		struct udp u = { .fd4 = -7, .fd6 = -8 };
+		struct udp u = { .v4 = { -7 } };
 		struct diag why = { 0 };
 
-		assert_int_equal(udp_bind(5555, 0, &why, &u), -EADDRINUSE);
-		assert_int_equal(u.fd4, -7); /* untouched */
+		assert_int_equal(bind_port(5555, 0, &why, &u), -EADDRINUSE);
+		assert_int_equal(u.v4[0], -7); /* untouched */
 		assert_non_null(strstr(why.text, "5555"));
 		assert_non_null(strstr(why.text, i ? "IPv6" : "IPv4"));
 		close(occupy(domains[1 - i], 5555)); /* the other family was let go */
 		close(taken);
-		assert_int_equal(udp_bind(5555, 0, &why, &u), 0);
+		assert_int_equal(bind_port(5555, 0, &why, &u), 0);
 		assert_int_equal(u.port, 5555);
 		udp_close(&u);
 	}
@@ -178,7 +209,7 @@ static void a_port_of_ones_own_is_exclusive(void **state)
 	test_namespace_enter();
 	struct udp u = bind_any(), v;
 
-	assert_int_equal(udp_bind(u.port, 0, &why, &v), -EADDRINUSE);
+	assert_int_equal(bind_port(u.port, 0, &why, &v), -EADDRINUSE);
 	udp_close(&u);
 }
 
@@ -206,7 +237,7 @@ static void any_port_is_tried_again(void **state)
 	taken[1] = occupy(AF_INET6, 40001);
 	struct udp u;
 
-	assert_int_equal(udp_bind(0, 0, &why, &u), -EADDRINUSE);
+	assert_int_equal(bind_port(0, 0, &why, &u), -EADDRINUSE);
 	close(taken[0]);
 	close(taken[1]);
 	test_sysctl("/proc/sys/net/ipv4/ip_local_port_range", "32768 60999");
@@ -222,14 +253,14 @@ static void a_host_without_ipv6_does(void **state)
 	const struct endpoint six = { .ip = loopback6, .port = 5555 };
 	int error = 0;
 
-	assert_int_equal(udp_bind(0, 0, &why, &u), 0);
-	assert_true(u.fd4 >= 0);
-	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &six, NULL, 0, NULL, &error),
+	assert_int_equal(bind_port(0, 0, &why, &u), 0);
+	assert_true(u.v4[0] >= 0);
+	assert_int_equal(transmit(&u, (const uint8_t *)"x", 1, &six, NULL, 0, NULL, &error),
 			 UDP_FAILED);
 	assert_true(error == EAFNOSUPPORT || error == EADDRNOTAVAIL || error == ENETUNREACH);
 	udp_close(&u);
-	u = (struct udp){ .fd4 = -1, .fd6 = -1 };
-	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &six, NULL, 0, NULL, &error),
+	u = none;
+	assert_int_equal(transmit(&u, (const uint8_t *)"x", 1, &six, NULL, 0, NULL, &error),
 			 UDP_FAILED);
 	assert_int_equal(error, EAFNOSUPPORT);
 	test_sysctl("/proc/sys/net/ipv6/conf/all/disable_ipv6", "0");
@@ -253,18 +284,20 @@ static void the_mark_is_on_both_or_neither(void **state)
 
 	(void)state;
 	test_namespace_enter();
-	assert_int_equal(udp_bind(0, 0x1234, &why, &u), 0);
-	assert_int_equal(mark_of(u.fd4), 0x1234);
-	assert_int_equal(mark_of(u.fd6), 0x1234);
+	assert_int_equal(bind_port(0, 0x1234, &why, &u), 0);
+	assert_int_equal(mark_of(u.v4[0]), 0x1234);
+	assert_int_equal(mark_of(u.v6[0]), 0x1234);
 	assert_int_equal(udp_set_mark(&u, 7), 0);
-	assert_int_equal(mark_of(u.fd4), 7);
-	assert_int_equal(mark_of(u.fd6), 7);
-	const struct udp broken = { .fd4 = u.fd4, .fd6 = 100000 };
+	assert_int_equal(mark_of(u.v4[0]), 7);
+	assert_int_equal(mark_of(u.v6[0]), 7);
+	struct udp broken = u;
+
+	broken.v6[0] = 100000;
 
 	assert_int_equal(udp_set_mark(&broken, 9), -EBADF);
-	assert_int_equal(mark_of(u.fd4), 7);
+	assert_int_equal(mark_of(u.v4[0]), 7);
 	assert_int_equal(udp_set_mark(&u, 0), 0);
-	assert_int_equal(mark_of(u.fd6), 0);
+	assert_int_equal(mark_of(u.v6[0]), 0);
 	udp_close(&u);
 }
 
@@ -274,12 +307,12 @@ static void bind_with_mark(void *ctx)
 	struct udp u;
 
 	(void)ctx;
-	assert_int_equal(udp_bind(0, 5, &why, &u), -EPERM);
+	assert_int_equal(bind_port(0, 5, &why, &u), -EPERM);
 	assert_non_null(strstr(why.text, "CAP_NET_ADMIN"));
 	why = (struct diag){ 0 };
-	assert_int_equal(udp_bind(1, 0, &why, &u), -EACCES);
+	assert_int_equal(bind_port(1, 0, &why, &u), -EACCES);
 	assert_non_null(strstr(why.text, "CAP_NET_BIND_SERVICE"));
-	assert_int_equal(udp_bind(0, 0, &why, &u), 0);
+	assert_int_equal(bind_port(0, 0, &why, &u), 0);
 	udp_close(&u);
 }
 
@@ -297,7 +330,7 @@ static enum udp_sent send_from(const struct udp *u, const struct endpoint *to, c
 	const struct source source = { endpoint(ip, 0).ip, ifindex };
 	int error = 0;
 
-	return udp_send(u, (const uint8_t *)text, strlen(text), to, &source, 0x88, NULL, &error);
+	return transmit(u, (const uint8_t *)text, strlen(text), to, &source, 0x88, NULL, &error);
 }
 
 /* Exactly one datagram, with these bytes, from there. */
@@ -312,7 +345,7 @@ static void expect(int fd, const char *text, const char *from)
 	assert_int_equal(arrival.tos, 0x88);
 	e = endpoint(from, arrival.from.port);
 	assert_true(ip_equal(&arrival.from.ip, &e.ip));
-	assert_int_equal(udp_receive(fd, buf, sizeof(buf), &arrival), -EAGAIN);
+	assert_int_equal(take(fd, buf, sizeof(buf), &arrival), -EAGAIN);
 }
 
 static void fn8_lost_source_sends_same_packet(void **state)
@@ -326,24 +359,24 @@ static void fn8_lost_source_sends_same_packet(void **state)
 	test_link_address("lo", "10.9.0.1", 32, true);
 	test_link_address("lo", "fd09::1", 128, true);
 	assert_int_equal(send_from(&b, &four, "10.9.0.1", 1, "one"), UDP_SENT);
-	expect(a.fd4, "one", "10.9.0.1");
+	expect(a.v4[0], "one", "10.9.0.1");
 	assert_int_equal(send_from(&b, &four, "10.9.0.1", 4711, "two"),
 			 UDP_SENT); /* the interface is not asked for */
-	expect(a.fd4, "two", "10.9.0.1");
+	expect(a.v4[0], "two", "10.9.0.1");
 	assert_int_equal(send_from(&b, &six, "fd09::1", 4711, "three"), UDP_SENT);
-	expect(a.fd6, "three", "fd09::1");
+	expect(a.v6[0], "three", "fd09::1");
 	assert_int_equal(send_from(&b, &four, "fd09::1", 0, "four"),
 			 UDP_SENT); /* of the other family: no source */
-	expect(a.fd4, "four", "127.0.0.1");
+	expect(a.v4[0], "four", "127.0.0.1");
 
 	test_link_address("lo", "10.9.0.1", 32, false);
 	test_link_address("lo", "fd09::1", 128, false);
 	assert_int_equal(send_from(&b, &four, "10.9.0.1", 1, "five"), UDP_SENT_WITHOUT_SOURCE);
-	expect(a.fd4, "five", "127.0.0.1");
+	expect(a.v4[0], "five", "127.0.0.1");
 	assert_int_equal(send_from(&b, &six, "fd09::1", 1, "six"), UDP_SENT_WITHOUT_SOURCE);
-	expect(a.fd6, "six", "::1");
+	expect(a.v6[0], "six", "::1");
 	assert_int_equal(send_from(&b, &six, "fe80::1", 4711, "seven"), UDP_SENT_WITHOUT_SOURCE);
-	expect(a.fd6, "seven", "::1");
+	expect(a.v6[0], "seven", "::1");
 	udp_close(&a);
 	udp_close(&b);
 }
@@ -359,13 +392,13 @@ static void nowhere_to_go_fails_with_the_hosts_word(void **state)
 	const struct source source = { loopback4, 1 };
 	int error = 0;
 
-	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &nowhere, &source, 0, NULL, &error),
+	assert_int_equal(transmit(&u, (const uint8_t *)"x", 1, &nowhere, &source, 0, NULL, &error),
 			 UDP_FAILED);
 	assert_int_equal(error, ENETUNREACH);
-	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &nowhere6, NULL, 0, NULL, &error),
+	assert_int_equal(transmit(&u, (const uint8_t *)"x", 1, &nowhere6, NULL, 0, NULL, &error),
 			 UDP_FAILED);
 	assert_int_equal(error, ENETUNREACH);
-	assert_int_equal(udp_send(&u, (const uint8_t *)"x", 1, &port0, NULL, 0, NULL, &error),
+	assert_int_equal(transmit(&u, (const uint8_t *)"x", 1, &port0, NULL, 0, NULL, &error),
 			 UDP_FAILED);
 	assert_int_equal(error, EINVAL);
 	udp_close(&u);
@@ -392,6 +425,30 @@ static void count_only(void *ctx, const struct udp_error *e)
 	++t->count;
 }
 
+/* An ICMP message finds any socket of the group: the one that has it within the time, or -1. */
+static int erring(const int sockets[static UDP_SOCKETS], int ms)
+{
+	struct pollfd p[UDP_SOCKETS];
+
+	for (int i = 0; i < UDP_SOCKETS; ++i)
+		p[i] = (struct pollfd){ .fd = sockets[i] };
+	if (poll(p, UDP_SOCKETS, ms) <= 0)
+		return -1;
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		if (p[i].revents & POLLERR)
+			return p[i].fd;
+	}
+	return -1;
+}
+
+static void drain_group(const int sockets[static UDP_SOCKETS], const struct udp_listener *listener)
+{
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		if (sockets[i] >= 0)
+			(void)udp_drain_errors(sockets[i], listener);
+	}
+}
+
 static void an_error_names_the_datagram_it_is_about(void **state)
 {
 	(void)state;
@@ -399,17 +456,16 @@ static void an_error_names_the_datagram_it_is_about(void **state)
 	for (int i = 0; i < 2; ++i) {
 		struct udp u = bind_any();
 		const struct endpoint dead = { .ip = i ? loopback6 : loopback4, .port = DEAD_PORT };
-		const int fd = i ? u.fd6 : u.fd4;
-		struct pollfd p = { .fd = fd, .events = POLLIN };
 		struct told told = { 0 };
 		const struct udp_listener listener = { tell, &told };
 		struct udp_arrival arrival;
 		uint8_t buf[8];
 
 		assert_int_equal(send_plain(&u, "x", 1, &dead), UDP_SENT);
-		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-		assert_true(p.revents & POLLERR);
-		assert_int_equal(udp_receive(fd, buf, sizeof(buf), &arrival), -EAGAIN);
+		const int fd = erring(i ? u.v6 : u.v4, WAIT_MS);
+
+		assert_true(fd >= 0);
+		assert_int_equal(take(fd, buf, sizeof(buf), &arrival), -EAGAIN);
 		assert_int_equal(udp_drain_errors(fd, &listener), 1);
 		assert_int_equal(told.count, 1);
 		assert_true(endpoint_equal(&told.last.to, &dead));
@@ -418,7 +474,7 @@ static void an_error_names_the_datagram_it_is_about(void **state)
 		assert_int_equal(told.last.code, i ? 4 : 3);
 		assert_int_equal(told.last.error, ECONNREFUSED);
 		assert_int_equal(udp_drain_errors(fd, &listener), 0);
-		assert_int_equal(poll(&p, 1, 0), 0); /* nothing left that wakes */
+		assert_int_equal(erring(i ? u.v6 : u.v4, 0), -1); /* nothing left that wakes */
 		udp_close(&u);
 	}
 }
@@ -451,16 +507,16 @@ static void stop_stream(struct stream *s)
 /* To the dead port, to the live one, in turns; each for the live one must arrive, in order. */
 static void run_stream(struct stream *s, unsigned int packets, const struct udp_listener *listener)
 {
-	const int fd = s->live.ip.family == FAMILY_V4 ? s->to.fd4 : s->to.fd6;
+	const int fd = s->live.ip.family == FAMILY_V4 ? s->to.v4[0] : s->to.v6[0];
 	struct udp_arrival arrival;
 	uint8_t out[4], in[4];
 	int error = 0;
 
 	for (unsigned int i = 0; i < packets / 2; ++i) {
-		store32_le(out, i);
-		assert_int_equal(udp_send(&s->from, out, 4, &s->dead, NULL, 0, listener, &error),
+		store32_le(out, 0x100 + i); /* no message type */
+		assert_int_equal(transmit(&s->from, out, 4, &s->dead, NULL, 0, listener, &error),
 				 UDP_SENT);
-		assert_int_equal(udp_send(&s->from, out, 4, &s->live, NULL, 0, listener, &error),
+		assert_int_equal(transmit(&s->from, out, 4, &s->live, NULL, 0, listener, &error),
 				 UDP_SENT);
 		if (receive(fd, in, sizeof(in), &arrival) != 4 || memcmp(in, out, 4) != 0)
 			++s->lost;
@@ -479,7 +535,7 @@ static void pending_error_of_a_dead_peer_costs_no_packet(void **state)
 
 		start_stream(&s, i ? &loopback6 : &loopback4);
 		run_stream(&s, PACKETS / 2, &listener);
-		(void)udp_drain_errors(i ? s.from.fd6 : s.from.fd4, &listener);
+		drain_group(i ? s.from.v6 : s.from.v4, &listener);
 		assert_int_equal(s.lost, 0);
 		assert_true(s.told.count > 0); /* how many, the host's ICMP limit decides */
 		print_message("%u errors told of %u\n", s.told.count, PACKETS / 4);
@@ -495,8 +551,8 @@ static void *drain_all_the_time(void *arg)
 	uint8_t buf[4];
 
 	while (!s->done) {
-		(void)udp_drain_errors(s->from.fd4, &listener);
-		if (udp_receive(s->from.fd4, buf, sizeof(buf), &arrival) >= 0)
+		drain_group(s->from.v4, &listener);
+		if (take(s->from.v4[0], buf, sizeof(buf), &arrival) >= 0)
 			return NULL;
 	}
 	return NULL;
@@ -533,7 +589,7 @@ static void nor_when_the_queue_has_no_room(void **state)
 	flood = bind_any();
 	const struct endpoint self = { .ip = loopback4, .port = s.from.port };
 
-	assert_int_equal(setsockopt(s.from.fd4, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(setsockopt(s.from.v4[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
 	for (int i = 0; i < 100; ++i)
 		assert_int_equal(send_plain(&flood, "xxxxxxxxxxxxxxxx", 16, &self), UDP_SENT);
 	run_stream(&s, PACKETS / 10, NULL);
@@ -585,12 +641,12 @@ static void the_outer_packet_is_as_the_kernel_driver_sends_it(void **state)
 	struct udp u = bind_any();
 	const struct endpoint four = endpoint("10.7.0.2", 51820), six = endpoint("fd07::2", 51820);
 
-	assert_int_equal(udp_send(&u, data, 148, &four, NULL, 0x88, NULL, &error), UDP_SENT);
+	assert_int_equal(transmit(&u, data, 148, &four, NULL, 0x88, NULL, &error), UDP_SENT);
 	assert_int_equal(capture(&wire, packet), 20 + 8 + 148);
 	assert_int_equal(packet[1], 0x88);
 	assert_int_equal(load16_be(packet + 6), 0);      /* DF clear, no fragment */
 	assert_int_not_equal(load16_be(packet + 26), 0); /* UDP checksum */
-	assert_int_equal(udp_send(&u, data, sizeof(data), &four, NULL, 0, NULL, &error), UDP_SENT);
+	assert_int_equal(transmit(&u, data, sizeof(data), &four, NULL, 0, NULL, &error), UDP_SENT);
 	assert_int_equal(capture(&wire, packet), 1500);
 	assert_int_equal(load16_be(packet + 6), 0x2000);
 	assert_int_equal(capture(&wire, packet), 1500);
@@ -598,10 +654,10 @@ static void the_outer_packet_is_as_the_kernel_driver_sends_it(void **state)
 	assert_int_equal(capture(&wire, packet), 20 + 4008 - 2960);
 	assert_int_equal(load16_be(packet + 6), 2960 / 8);
 
-	assert_int_equal(udp_send(&u, data, 148, &six, NULL, 0x88, NULL, &error), UDP_SENT);
+	assert_int_equal(transmit(&u, data, 148, &six, NULL, 0x88, NULL, &error), UDP_SENT);
 	assert_int_equal(capture(&wire, packet), 40 + 8 + 148);
 	assert_int_equal(load32_be(packet) & 0x0ff00000, 0x08800000);
-	assert_int_equal(udp_send(&u, data, sizeof(data), &six, NULL, 0, NULL, &error), UDP_SENT);
+	assert_int_equal(transmit(&u, data, sizeof(data), &six, NULL, 0, NULL, &error), UDP_SENT);
 	assert_int_equal(capture(&wire, packet), 1496); /* multiples of 8 */
 	assert_int_equal(packet[6], IPPROTO_FRAGMENT);
 	assert_int_equal(capture(&wire, packet), 1496);
@@ -636,7 +692,7 @@ static void packet_too_big_lowers_the_fragments(void **state)
 	struct udp u = bind_any();
 	const struct endpoint six = endpoint("fd07::2", 51820);
 
-	assert_int_equal(udp_send(&u, data, sizeof(data), &six, NULL, 0, &listener, &error),
+	assert_int_equal(transmit(&u, data, sizeof(data), &six, NULL, 0, &listener, &error),
 			 UDP_SENT);
 	assert_int_equal(capture(&wire, packet), 1448);
 	store16_be(answer + 4, 8 + 1232);
@@ -651,13 +707,13 @@ static void packet_too_big_lowers_the_fragments(void **state)
 		   sum_of(answer + 8, 32, answer + 40, 8 + 1232, 8 + 1232 + IPPROTO_ICMPV6));
 	assert_int_equal(tun_write(&wire, answer, sizeof(answer)), 0);
 	for (int i = 0; i < 3; ++i) {
-		assert_int_equal(udp_send(&u, data, sizeof(data), &six, NULL, 0, &listener, &error),
+		assert_int_equal(transmit(&u, data, sizeof(data), &six, NULL, 0, &listener, &error),
 				 UDP_SENT);
 		assert_int_equal(capture(&wire, packet), 1280);
 		assert_int_equal(packet[6], IPPROTO_FRAGMENT);
 		(void)capture(&wire, packet);
 	}
-	(void)udp_drain_errors(u.fd6, &listener);
+	drain_group(u.v6, &listener);
 	print_message("told %u times of it, errno %d, type %u\n", told.count, told.last.error,
 		      told.last.type);
 	udp_close(&u);
@@ -676,7 +732,7 @@ static void expect_source_kept(const struct tun *wire, bool has_room)
 	size_t len;
 
 	if (!has_room) {
-		assert_int_equal(setsockopt(b.fd4, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)),
+		assert_int_equal(setsockopt(b.v4[0], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)),
 				 0);
 		for (int i = 0; i < 100; ++i)
 			assert_int_equal(send_plain(&flood, "xxxxxxxxxxxxxxxx", 16, &self),
@@ -687,7 +743,7 @@ static void expect_source_kept(const struct tun *wire, bool has_room)
 	assert_true(len > 0);
 	assert_int_equal(tun_write(wire, answer, len), 0);
 	assert_int_equal(send_from(&b, &live, "127.0.0.1", 1, "two"), UDP_SENT);
-	expect(a.fd4, "two", "127.0.0.1");
+	expect(a.v4[0], "two", "127.0.0.1");
 	udp_close(&a);
 	udp_close(&b);
 	udp_close(&flood);
@@ -701,6 +757,209 @@ static void nor_its_source(void **state)
 
 	expect_source_kept(&wire, true);
 	expect_source_kept(&wire, false);
+	tun_close(&wire);
+}
+
+/* Which of the group a message comes to. */
+static int chosen(const int sockets[static UDP_SOCKETS])
+{
+	struct pollfd p[UDP_SOCKETS];
+	int found = -1;
+
+	for (int i = 0; i < UDP_SOCKETS; ++i)
+		p[i] = (struct pollfd){ .fd = sockets[i], .events = POLLIN };
+	assert_int_equal(poll(p, UDP_SOCKETS, WAIT_MS), 1);
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		uint8_t buf[256];
+		struct udp_arrival arrival;
+
+		if (!(p[i].revents & POLLIN))
+			continue;
+		assert_true(take(p[i].fd, buf, sizeof(buf), &arrival) >= 0);
+		found = i;
+	}
+	return found;
+}
+
+struct lane_row {
+	uint8_t type;
+	size_t len;
+	size_t marked; /* this byte is 1; 0: none */
+	int socket;
+};
+
+static const struct lane_row lane_rows[] = {
+	{ 1, 148, 0, UDP_LANE_PLAIN },
+	{ 1, 148, 131, UDP_LANE_PLAIN }, /* the last byte of mac1 */
+	{ 1, 148, 132, UDP_LANE_COOKIE },
+	{ 1, 148, 139, UDP_LANE_COOKIE },
+	{ 1, 148, 147, UDP_LANE_COOKIE },
+	{ 1, 147, 140, UDP_LANE_COOKIE }, /* not whole, but the claim stands */
+	{ 1, 147, 0, 0 },
+	{ 1, 4, 0, 0 },
+	{ 2, 92, 0, UDP_LANE_PLAIN },
+	{ 2, 92, 75, UDP_LANE_PLAIN },
+	{ 2, 92, 76, UDP_LANE_COOKIE },
+	{ 2, 92, 91, UDP_LANE_COOKIE },
+	{ 2, 60, 0, 0 },
+	{ 3, 64, 0, UDP_LANE_PLAIN },
+	{ 4, 32, 0, 0 },
+	{ 4, 4, 0, 0 },
+	{ 0, 148, 0, 0 },
+	{ 5, 148, 140, 0 },
+	{ 1, 148, 1, 0 }, /* reserved bytes are not zero */
+	{ 0, 3, 0, 0 },
+	{ 0, 0, 0, 0 },
+};
+
+static void a_handshake_message_comes_to_its_lane(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	struct udp a = bind_any(), b = bind_any();
+
+	assert_true(udp_has_lanes(&a));
+	for (size_t i = 0; i < 2 * ELEMENTS(lane_rows); ++i) {
+		const struct lane_row *const r = &lane_rows[i / 2];
+		const struct endpoint to = { .ip = i % 2 ? loopback6 : loopback4, .port = a.port };
+		uint8_t message[256] = { r->type };
+
+		if (r->marked)
+			message[r->marked] = 1;
+		assert_int_equal(send_plain(&b, message, r->len, &to), UDP_SENT);
+		assert_int_equal(chosen(i % 2 ? a.v6 : a.v4), r->socket);
+	}
+	udp_close(&a);
+	udp_close(&b);
+}
+
+/* Each sender has its worker, whatever the receiver index; together they use all of them. */
+static void a_sender_stays_with_its_worker(void **state)
+{
+	enum { SENDERS = 64, WORKERS = 4 };
+	const struct udp_config config = { .workers = WORKERS };
+	struct diag why = { 0 };
+	struct udp a;
+
+	(void)state;
+	test_namespace_enter();
+	assert_int_equal(udp_bind(&config, &why, &a), 0);
+	for (int family = 0; family < 2; ++family) {
+		const struct endpoint to = { .ip = family ? loopback6 : loopback4, .port = a.port };
+		unsigned int used = 0;
+
+		for (int i = 0; i < SENDERS; ++i) {
+			uint8_t message[32] = { 4 };
+			struct udp b = bind_any();
+			int first = -1;
+
+			for (uint32_t index = 0; index < 8; ++index) {
+				store32_le(message + 4, index * 0x01234567);
+				assert_int_equal(send_plain(&b, message, 32, &to), UDP_SENT);
+				const int now = chosen(family ? a.v6 : a.v4);
+
+				assert_true(now >= 0 && now < WORKERS);
+				assert_true(first < 0 || now == first);
+				first = now;
+			}
+			used |= 1U << first;
+			udp_close(&b);
+		}
+		assert_int_equal(used, (1U << WORKERS) - 1);
+	}
+	udp_close(&a);
+}
+
+static void sockets_go_through_numbers_and_back(void **state)
+{
+	int fds[2 * UDP_SOCKETS];
+	struct udp again;
+
+	(void)state;
+	test_namespace_enter();
+	struct udp a = bind_any();
+
+	udp_to_fds(&a, fds);
+	udp_from_fds(fds, a.port, &again);
+	assert_memory_equal(&a, &again, sizeof(a));
+	udp_close(&again);
+}
+
+/* Segments of one size and a shorter last leave as one and arrive as one, or as many. */
+static void a_batch_is_the_same_as_its_datagrams(void **state)
+{
+	static const struct {
+		size_t len;
+		uint16_t segment;
+	} rows[] = { { 100, 100 }, { 200, 100 }, { 201, 100 },    { 64 * 100, 100 },
+		     { 1, 1 },     { 64, 1 },    { 65340, 1452 }, { 65507, 1452 } };
+	static uint8_t out[ROOM], in[ROOM];
+
+	(void)state;
+	test_namespace_enter();
+	for (int joins = 0; joins < 2; ++joins) {
+		const struct udp_config config = { .joins = joins };
+		struct diag why = { 0 };
+		struct udp a, b = bind_any();
+		uint64_t seed = 3;
+
+		test_random_fill(&seed, out, sizeof(out));
+		assert_int_equal(udp_bind(&config, &why, &a), 0);
+		for (size_t i = 0; i < 2 * ELEMENTS(rows); ++i) {
+			const size_t len = rows[i / 2].len, segment = rows[i / 2].segment;
+			const struct udp_message m = { .bytes = out,
+						       .len = len,
+						       .segment = (uint16_t)segment,
+						       .to = { .ip = i % 2 ? loopback6 : loopback4,
+							       .port = a.port } };
+			size_t at = 0;
+			int error = 0;
+
+			out[0] = 0;
+			assert_int_equal(udp_send(i % 2 ? b.v6[0] : b.v4[0], &m, NULL, &error),
+					 UDP_SENT);
+			while (at < len) {
+				struct udp_slot slot = { .bytes = in, .room = sizeof(in) };
+				const int fd = i % 2 ? a.v6[0] : a.v4[0];
+				struct pollfd p = { .fd = fd, .events = POLLIN };
+				const size_t left = len - at;
+
+				assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+				assert_int_equal(udp_receive(fd, &slot, 1), 1);
+				assert_memory_equal(in, out + at, slot.len);
+				assert_int_equal(slot.segment, left < segment ? left : segment);
+				if (!joins)
+					assert_int_equal(slot.len, slot.segment);
+				at += slot.len;
+			}
+			assert_int_equal(at, len);
+		}
+		udp_close(&a);
+		udp_close(&b);
+	}
+}
+
+/* What no offload can carry is refused as a batch, at once and with the host's word. */
+static void a_batch_that_cannot_be_is_refused(void **state)
+{
+	static uint8_t out[ROOM];
+	int error = 0;
+
+	(void)state;
+	test_namespace_enter();
+	struct tun wire = open_wire();
+	struct udp u = bind_any();
+	struct udp_message m = {
+		.bytes = out, .len = 4 * 1473, .segment = 1473, .to = endpoint("10.7.0.2", 51820)
+	};
+
+	m.source = (struct source){ .ip = endpoint("10.7.0.1", 0).ip };
+	assert_int_equal(udp_send(u.v4[0], &m, NULL, &error), UDP_BATCH_REFUSED);
+	assert_int_equal(error, EMSGSIZE);
+	m.segment = 0;
+	m.len = 1473;
+	assert_int_equal(udp_send(u.v4[0], &m, NULL, &error), UDP_SENT);
+	udp_close(&u);
 	tun_close(&wire);
 }
 
@@ -724,6 +983,11 @@ int main(void)
 		cmocka_unit_test(nor_its_source),
 		cmocka_unit_test(the_outer_packet_is_as_the_kernel_driver_sends_it),
 		cmocka_unit_test(packet_too_big_lowers_the_fragments),
+		cmocka_unit_test(a_handshake_message_comes_to_its_lane),
+		cmocka_unit_test(a_sender_stays_with_its_worker),
+		cmocka_unit_test(sockets_go_through_numbers_and_back),
+		cmocka_unit_test(a_batch_is_the_same_as_its_datagrams),
+		cmocka_unit_test(a_batch_that_cannot_be_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,11 +53,13 @@ static void add_source6(struct control *c, const char *ip, unsigned int ifindex)
 static void parse(const struct control *c, size_t len, struct source *to, uint8_t *tos)
 {
 	uint8_t *const place = test_guarded(len);
+	struct udp_extra extra;
 
 	memcpy(place, c->bytes, len);
-	memset(to, 0xee, sizeof(*to));
-	*tos = 0xee;
-	udp_parse_control(place, len, to, tos);
+	memset(&extra, 0xee, sizeof(extra));
+	udp_parse_control(place, len, &extra);
+	*to = extra.to;
+	*tos = extra.tos;
 }
 
 static void nothing_tells_nothing(void **state)
@@ -269,7 +271,7 @@ static void write_then_parse(void **state)
 		struct source to;
 		uint8_t tos;
 
-		c.len = udp_write_control(written[i].family, &s, written[i].tos, c.bytes);
+		c.len = udp_write_control(written[i].family, &s, written[i].tos, 0, c.bytes);
 		assert_true(c.len > 0 && c.len <= UDP_CONTROL_ROOM);
 		parse(&c, c.len, &to, &tos);
 		assert_true(ip_equal(&to.ip, &s.ip));
@@ -284,10 +286,11 @@ static void nothing_is_written_for_nothing(void **state)
 	uint8_t room[UDP_CONTROL_ROOM];
 
 	(void)state;
-	assert_int_equal(udp_write_control(FAMILY_V4, NULL, 0, room), 0);
-	assert_int_equal(udp_write_control(FAMILY_V4, &unset, 0, room), 0);
-	assert_int_equal(udp_write_control(FAMILY_V4, &six, 0, room), 0);
-	assert_int_equal(udp_write_control(FAMILY_V6, NULL, 1, room), CMSG_SPACE(sizeof(int)));
+	assert_int_equal(udp_write_control(FAMILY_V4, &unset, 0, 0, room), 0);
+	assert_int_equal(udp_write_control(FAMILY_V4, &six, 0, 0, room), 0);
+	assert_int_equal(udp_write_control(FAMILY_V6, &unset, 1, 0, room), CMSG_SPACE(sizeof(int)));
+	assert_int_equal(udp_write_control(FAMILY_V6, &unset, 0, 1452, room),
+			 CMSG_SPACE(sizeof(uint16_t)));
 }
 
 static void addresses_go_both_ways(void **state)
