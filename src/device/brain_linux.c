@@ -20,6 +20,7 @@
  */
 enum {
 	TURN = 64,
+	LANE_TURN = 4096, /* into the ring: how much waits there tells of load */
 	MESSAGE_ROOM = sizeof(struct message_data) + MESSAGE_MAX + MESSAGE_PADDING + MESSAGE_TAG
 };
 
@@ -285,7 +286,7 @@ static void read_lane(struct brain *b, int which)
 		if (fd < 0)
 			continue;
 		(void)udp_drain_errors(fd, &listener); /* an ICMP message finds any of the group */
-		for (int i = 0; i < TURN && udp_receive(fd, &slot, 1) > 0; ++i)
+		for (int i = 0; i < LANE_TURN && udp_receive(fd, &slot, 1) > 0; ++i)
 			device_take_handshakes(b->d, &slot);
 	}
 }
