@@ -75,15 +75,21 @@ static bool has_mac2(const struct cookie_checker *c, const uint8_t *message, siz
 
 static bool renew_secret(struct cookie_checker *c, uint64_t now, const struct entropy *entropy)
 {
-	uint8_t secret[sizeof(c->secret)];
+	struct {
+		uint8_t secret[sizeof(c->secret)];
+		uint8_t nonce_head[sizeof(c->nonce_head)];
+	} drawn;
 
 	if (is_fresh(c->secret_born, COOKIE_SECRET_AGE, now))
 		return true;
-	if (!entropy_fill(entropy, secret, sizeof(secret)))
+	if (!entropy_fill(entropy, &drawn, sizeof(drawn)))
 		return false;
-	memcpy(c->secret, secret, sizeof(secret));
+	memcpy(c->secret, drawn.secret, sizeof(c->secret));
+	memcpy(c->nonce_head, drawn.nonce_head, sizeof(c->nonce_head));
+	crypto_hchacha20(c->reply_key.bytes, c->nonce_head, &c->cookie_key);
+	c->replies = 0;
 	c->secret_born = now;
-	crypto_wipe(secret, sizeof(secret));
+	crypto_wipe(&drawn, sizeof(drawn));
 	return true;
 }
 
@@ -121,13 +127,14 @@ bool cookie_reply(struct cookie_checker *c, const void *message, size_t len,
 
 	if (!renew_secret(c, now, entropy))
 		return false;
-	if (!entropy_fill(entropy, reply.nonce, sizeof(reply.nonce)))
-		return false;
+	memcpy(reply.nonce, c->nonce_head, sizeof(c->nonce_head));
+	store64_le(reply.nonce + sizeof(c->nonce_head), c->replies);
 	memcpy(reply.receiver, bytes + offsetof(struct message_initiation, sender),
 	       sizeof(reply.receiver));
 	cookie_of(c, from, cookie);
-	sealed = crypto_xseal(reply.sealed_cookie, cookie, sizeof(cookie), mac1, CRYPTO_MAC,
-			      reply.nonce, &c->cookie_key);
+	/* XChaCha20-Poly1305, its first half done already. */
+	sealed = crypto_seal(reply.sealed_cookie, cookie, sizeof(cookie), mac1, CRYPTO_MAC,
+			     c->replies++, &c->reply_key);
 	crypto_wipe(cookie, sizeof(cookie));
 	if (sealed)
 		*ret = reply;

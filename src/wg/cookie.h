@@ -15,13 +15,17 @@
 /*
  * mac1, mac2 and cookies, paper 5.3, 5.4.4 and 5.4.7. The checker is the receiving role (one per
  * device), the maker the sending role (one per peer). A cookie is bound to the source's address and
- * port (F-D5). Both work on the bytes of a message whose last 32 are its macs; neither touches a
- * socket, a peer or an endpoint.
+ * port (F-D5). A reply's nonce is 16 random bytes, drawn with the secret, and a counter: as unique
+ * as 24 random bytes, at a third of the cost. Both work on the bytes of a message whose last 32 are
+ * its macs; neither touches a socket, a peer or an endpoint.
  */
 struct cookie_checker {
 	uint8_t mac1_key[32];         /* HASH("mac1----" || our public key) */
 	struct key_shared cookie_key; /* HASH("cookie--" || our public key) */
 	uint8_t secret[32];
+	uint8_t nonce_head[16];      /* of the replies under this secret; a counter is the rest */
+	struct key_shared reply_key; /* HChaCha20 of cookie_key and that head: the same for all */
+	uint64_t replies;
 	uint64_t secret_born; /* boot time; 0: no secret yet, and no mac2 is valid (F-H15) */
 };
 

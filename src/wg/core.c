@@ -28,8 +28,7 @@ struct core *core_new(const struct core_config *config)
 	list_init(&c->busy);
 	list_init(&c->staged);
 	if (!entropy_fill(&c->config.entropy, &random, sizeof(random)) ||
-	    !ratelimit_init(&c->ratelimit, &c->config.memory, config->ratelimit_sets,
-			    &random.ratelimit)) {
+	    !gate_init(&c->gate, &c->config.memory, config->ratelimit_sets, &random.ratelimit)) {
 		memory_give(&config->memory, c, sizeof(*c));
 		return NULL;
 	}
@@ -177,8 +176,7 @@ struct core *core_free(struct core *c)
 	table_done(&c->table);
 	keytable_done(&c->keys);
 	schedule_done(&c->schedule);
-	ratelimit_done(&c->ratelimit);
-	cookie_checker_done(&c->checker);
+	gate_done(&c->gate);
 	memory = c->config.memory;
 	crypto_wipe(c, sizeof(*c));
 	memory_give(&memory, c, sizeof(*c));
@@ -190,6 +188,16 @@ bool core_is_up(const struct core *c)
 	return c->is_up;
 }
 
+static void open_gate(struct core *c)
+{
+	c->gate.is_open = c->is_up && c->has_key;
+}
+
+struct gate *core_gate(struct core *c)
+{
+	return &c->gate;
+}
+
 void core_up(struct core *c, struct moment now)
 {
 	struct peer *p = NULL;
@@ -197,6 +205,7 @@ void core_up(struct core *c, struct moment now)
 	if (c->is_up)
 		return;
 	c->is_up = true;
+	open_gate(c);
 	while ((p = core_next_peer(c, p)))
 		if (p->keepalive)
 			core_want_keepalive(c, p);
@@ -208,6 +217,7 @@ void core_down(struct core *c, struct moment now)
 	struct peer *p = NULL;
 
 	c->is_up = false;
+	open_gate(c);
 	while ((p = core_next_peer(c, p)))
 		silence(c, now, p);
 }
@@ -257,7 +267,8 @@ void core_set_identity(struct core *c, struct moment now, const struct noise_loc
 	c->local = *local;
 	c->has_key = has_key;
 	drop_jobs(c);
-	cookie_checker_set_key(&c->checker, &c->local.public);
+	cookie_checker_set_key(&c->gate.checker, &c->local.public);
+	open_gate(c);
 	p = has_key ? core_find_peer(c, &c->local.public) : NULL;
 	if (p)
 		core_remove_peer(c, now, p);

@@ -11,6 +11,7 @@
 #include "base/key.h"
 #include "base/prefix.h"
 #include "base/time.h"
+#include "wg/gate.h"
 #include "wg/handshake.h"
 #include "wg/reject.h"
 #include "wg/transport.h"
@@ -19,7 +20,8 @@
  * One WireGuard device without its host: peers, keys, timers and what is to be sent, as a machine
  * that is fed and asked.
  *
- *   handshake_receive / _compute / _commit   messages 1 to 3 (wg/handshake.h)
+ *   gate_check                               is a message worth the lock? (wg/gate.h)
+ *   handshake_admit / _compute / _commit     messages 1 to 3 (wg/handshake.h)
  *   transport_send .. / _receive ..          packets (wg/transport.h)
  *   core_tick, core_pull, core_deadline      what time brings, what is to be done now, when to ask
  * again
@@ -46,6 +48,12 @@ struct core_config {
 /* NULL: no memory, or no random bytes to key the tables with. Down, without key and peers. */
 MUST_CHECK struct core *core_new(const struct core_config *config);
 struct core *core_free(struct core *c); /* wipes all; NULL is fine */
+
+/*
+ * What stands before handshake_admit (wg/gate.h): not under the lock, but for the one thread that
+ * also calls core_up, core_down and core_set_identity.
+ */
+struct gate *core_gate(struct core *c);
 
 /* Down: no key lives, nothing is staged, nothing is accepted. */
 void core_up(struct core *c, struct moment now);

@@ -3,11 +3,10 @@
 
 #include "base/list.h"
 #include "wg/allowedips.h"
-#include "wg/cookie.h"
 #include "wg/core.h"
+#include "wg/gate.h"
 #include "wg/keytable.h"
 #include "wg/peer.h"
-#include "wg/ratelimit.h"
 #include "wg/reject.h"
 #include "wg/schedule.h"
 #include "wg/stamp.h"
@@ -34,9 +33,7 @@ struct core {
 	struct stamp stamp;
 	struct siphash_key jitter_key;
 	uint64_t jitters;
-	struct cookie_checker checker;
-	struct ratelimit ratelimit;
-	uint64_t under_load_until; /* boot time */
+	struct gate gate;
 	struct allowedips allowed;
 	struct table table;
 	struct keytable keys;

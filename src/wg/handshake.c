@@ -13,20 +13,6 @@ static enum handshake_step drop(struct core *c, struct peer *p, enum reject_reas
 	return HANDSHAKE_DROPPED;
 }
 
-static bool is_well_formed(const uint8_t *bytes, size_t len)
-{
-	switch (len >= 4 ? load32_le(bytes) : 0) {
-	case MESSAGE_INITIATION:
-		return len == sizeof(struct message_initiation);
-	case MESSAGE_RESPONSE:
-		return len == sizeof(struct message_response);
-	case MESSAGE_COOKIE:
-		return len == sizeof(struct message_cookie);
-	default:
-		return false;
-	}
-}
-
 static enum handshake_step take_cookie(struct core *c, struct moment now, const uint8_t *bytes,
 				       const struct endpoint *from)
 {
@@ -38,31 +24,6 @@ static enum handshake_step take_cookie(struct core *c, struct moment now, const 
 	if (!cookie_take(&entry->peer->cookie, &entry->peer->public_key, message, now.boot))
 		return drop(c, entry->peer, REJECT_COOKIE, now, from);
 	return HANDSHAKE_DONE;
-}
-
-static bool is_under_load(struct core *c, struct moment now, size_t backlog)
-{
-	if (backlog >= HANDSHAKE_UNDER_LOAD)
-		c->under_load_until = now.boot + UNDER_LOAD_HOLD;
-	return now.boot < c->under_load_until;
-}
-
-static enum handshake_step send_cookie(struct core *c, struct moment now,
-				       const struct handshake_arrival *arrival,
-				       struct handshake_datagram *ret)
-{
-	const struct endpoint *from = &arrival->from;
-	struct message_cookie message;
-
-	if (!cookie_reply(&c->checker, arrival->bytes, arrival->len, from, now.boot,
-			  &c->config.entropy, &message))
-		return drop(c, NULL, REJECT_NO_RANDOM, now, from);
-	(void)drop(c, NULL, REJECT_UNDER_LOAD, now, from);
-	*ret = (struct handshake_datagram){ .len = sizeof(message),
-					    .to = *from,
-					    .from = arrival->to };
-	memcpy(ret->bytes, &message, sizeof(message));
-	return HANDSHAKE_SEND;
 }
 
 static enum handshake_step start_identify(struct core *c, const uint8_t *bytes,
@@ -97,39 +58,64 @@ static enum handshake_step start_finish(struct core *c, struct moment now, const
 	return HANDSHAKE_WORK;
 }
 
+enum handshake_step handshake_admit(struct core *c, struct moment now,
+				    const struct handshake_arrival *arrival,
+				    struct handshake_job *ret)
+{
+	const uint32_t type = load32_le(arrival->bytes);
+	const struct endpoint *from = &arrival->from;
+
+	if (!c->is_up || !c->has_key)
+		return drop(c, NULL, REJECT_DOWN, now, from);
+	if (type == MESSAGE_COOKIE)
+		return take_cookie(c, now, arrival->bytes, from);
+	memset(ret, 0, sizeof(*ret));
+	ret->from = *from;
+	ret->to = arrival->to;
+	if (type == MESSAGE_INITIATION)
+		return start_identify(c, arrival->bytes, ret);
+	return start_finish(c, now, arrival->bytes, from, ret);
+}
+
+static enum handshake_step send_cookie(struct core *c, struct moment now,
+				       const struct handshake_arrival *arrival,
+				       struct handshake_datagram *ret)
+{
+	struct message_cookie message;
+
+	if (!gate_reply(&c->gate, now.boot, arrival, &c->config.entropy, &message))
+		return HANDSHAKE_DROPPED;
+	*ret = (struct handshake_datagram){ .len = sizeof(message),
+					    .to = arrival->from,
+					    .from = arrival->to };
+	memcpy(ret->bytes, &message, sizeof(message));
+	return HANDSHAKE_SEND;
+}
+
 enum handshake_step handshake_receive(struct core *c, struct moment now,
 				      const struct handshake_arrival *arrival,
 				      struct handshake_job *ret_job, struct handshake_datagram *ret)
 {
-	const uint8_t *bytes = arrival->bytes;
-	const struct endpoint *from = &arrival->from;
-	bool under_load;
+	enum handshake_step step = HANDSHAKE_DROPPED;
 
-	if (!is_well_formed(bytes, arrival->len))
-		return drop(c, NULL, REJECT_TYPE, now, from);
-	if (!c->is_up || !c->has_key)
-		return drop(c, NULL, REJECT_DOWN, now, from);
-	if (load32_le(bytes) == MESSAGE_COOKIE)
-		return take_cookie(c, now, bytes, from);
-	under_load = is_under_load(c, now, arrival->backlog);
-	switch (cookie_check(&c->checker, bytes, arrival->len, from, now.boot, under_load)) {
-	case COOKIE_MAC1_BAD:
-		return drop(c, NULL, REJECT_MAC1, now, from);
-	case COOKIE_MAC1_OK:
-		if (under_load)
-			return send_cookie(c, now, arrival, ret);
+	switch (gate_check(&c->gate, now.boot, arrival)) {
+	case GATE_DROP:
 		break;
-	case COOKIE_MAC2_OK:
-		if (!ratelimit_allow(&c->ratelimit, &from->ip, now.boot))
-			return drop(c, NULL, REJECT_RATE, now, from);
+	case GATE_ASK:
+		step = send_cookie(c, now, arrival, ret);
+		break;
+	case GATE_PASS:
+	case GATE_PASS_VERIFIED:
+		step = handshake_admit(c, now, arrival, ret_job);
 		break;
 	}
-	memset(ret_job, 0, sizeof(*ret_job));
-	ret_job->from = *from;
-	ret_job->to = arrival->to;
-	if (load32_le(bytes) == MESSAGE_INITIATION)
-		return start_identify(c, bytes, ret_job);
-	return start_finish(c, now, bytes, from, ret_job);
+	handshake_fold(c, now);
+	return step;
+}
+
+void handshake_fold(struct core *c, struct moment now)
+{
+	gate_fold(&c->gate, &c->rejects, now);
 }
 
 /* Whose job it is, and what is known of the two static keys. */

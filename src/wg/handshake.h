@@ -9,15 +9,18 @@
 #include "base/endpoint.h"
 #include "base/key.h"
 #include "base/time.h"
+#include "wg/gate.h"
 #include "wg/message.h"
 #include "wg/noise.h"
 
 /*
- * Messages 1 to 3. A handshake message costs Diffie-Hellman, so it goes through a job: _receive
- * (under the core's lock) checks macs and load and copies what is needed; _compute (no lock, any
- * thread, any order) does the costly part on the job's copies; _commit (lock again) checks that
- * peer, keys, index and generation are still those that were copied, and only then changes
- * anything. So a message that is processed twice, or late, installs nothing twice (F-H1, F-H9).
+ * Messages 1 to 3. A handshake message costs Diffie-Hellman, so it goes through a job: the gate
+ * (wg/gate.h, no lock) checks macs and load; _admit (under the core's lock) copies what is needed;
+ * _compute (no lock, any thread, any order) does the costly part on the job's copies; _commit (lock
+ * again) checks that peer, keys, index and generation are still those that were copied, and only
+ * then changes anything. So a message that is processed twice, or late, installs nothing twice
+ * (F-H1, F-H9), and any number of jobs of one peer may be on their way: the first that commits
+ * wins, the others find that something has changed.
  */
 struct core;
 struct peer;
@@ -66,14 +69,16 @@ struct handshake_datagram {
 	struct key_public peer;
 };
 
-struct handshake_arrival {    /* a datagram of type 1, 2 or 3 */
-	const uint8_t *bytes; /* borrowed for the call */
-	size_t len;
-	struct endpoint from;
-	struct source to;
-	size_t backlog; /* how many more wait behind it: under load from HANDSHAKE_UNDER_LOAD on */
-};
-
+/*
+ * A message that the gate let pass. HANDSHAKE_WORK: *ret is a job; else it is decided already, and
+ * nothing is to be sent.
+ */
+MUST_CHECK enum handshake_step handshake_admit(struct core *c, struct moment now,
+					       const struct handshake_arrival *arrival,
+					       struct handshake_job *ret);
+/* What the gate dropped since the last time reaches the counters. */
+void handshake_fold(struct core *c, struct moment now);
+/* The gate, a cookie where one is due, _admit and _fold: all at once, for a single thread. */
 MUST_CHECK enum handshake_step handshake_receive(struct core *c, struct moment now,
 						 const struct handshake_arrival *arrival,
 						 struct handshake_job *ret_job,

@@ -51,9 +51,10 @@ void reject_init(struct rejects *r, const struct memory *memory)
 	r->memory = memory;
 }
 
-static void note(struct reject_counter *c, struct moment now, const struct endpoint *from)
+static void note(struct reject_counter *c, uint64_t count, struct moment now,
+		 const struct endpoint *from)
 {
-	++c->count;
+	c->count += count;
 	c->last_real = now.real;
 	if (from)
 		c->from = *from;
@@ -62,7 +63,7 @@ static void note(struct reject_counter *c, struct moment now, const struct endpo
 void reject_count(struct rejects *r, struct reject_set **set, enum reject_reason reason,
 		  struct moment now, const struct endpoint *from)
 {
-	note(&r->device.by_reason[reason], now, from);
+	note(&r->device.by_reason[reason], 1, now, from);
 	if (!set)
 		return;
 	if (!*set && r->peer_sets < REJECT_PEERS_MAX) {
@@ -70,7 +71,13 @@ void reject_count(struct rejects *r, struct reject_set **set, enum reject_reason
 		r->peer_sets += *set != NULL;
 	}
 	if (*set)
-		note(&(*set)->by_reason[reason], now, from);
+		note(&(*set)->by_reason[reason], 1, now, from);
+}
+
+void reject_add(struct rejects *r, enum reject_reason reason, uint64_t count, struct moment now,
+		const struct endpoint *from)
+{
+	note(&r->device.by_reason[reason], count, now, from);
 }
 
 void reject_knock(struct rejects *r, const struct key_public *key, struct moment now,
@@ -82,7 +89,7 @@ void reject_knock(struct rejects *r, const struct key_public *key, struct moment
 		struct reject_knock *k = &r->knocks[i];
 
 		if (k->seen.count && memcmp(k->key.bytes, key->bytes, KEY_LEN) == 0) {
-			note(&k->seen, now, from);
+			note(&k->seen, 1, now, from);
 			return;
 		}
 		if (!k->seen.count ||
@@ -90,7 +97,7 @@ void reject_knock(struct rejects *r, const struct key_public *key, struct moment
 			oldest = k;
 	}
 	*oldest = (struct reject_knock){ .key = *key };
-	note(&oldest->seen, now, from);
+	note(&oldest->seen, 1, now, from);
 }
 
 void reject_forget(struct rejects *r, struct reject_set **set)

@@ -46,7 +46,7 @@ static void send_flood(struct sim *s, uint64_t duration)
 /* Load comes and goes: a second of cookies, then the queue fills again. */
 static void flood_until_cookies_are_asked_for(struct sim *s)
 {
-	for (unsigned int i = 0; s->now + NS_PER_S / 2 > s->nodes[1].core->under_load_until; ++i) {
+	for (unsigned int i = 0; s->now + NS_PER_S / 2 > s->nodes[1].core->gate.loaded_until; ++i) {
 		assert_in_range(i, 0, 200);
 		send_flood(s, 20 * NS_PER_MS);
 	}
@@ -123,7 +123,7 @@ static void fd7_cookie_reply_moves_nobody(void **state)
 
 		store32_le(triggering.sender, p->handshake.index);
 		memcpy(triggering.macs.mac1, p->cookie.mac1_sent, sizeof(triggering.macs.mac1));
-		assert_true(cookie_reply(&s->nodes[1].core->checker, &triggering,
+		assert_true(cookie_reply(&s->nodes[1].core->gate.checker, &triggering,
 					 sizeof(triggering), &s->nodes[0].address, s->now,
 					 &w->entropy, &reply));
 		sim_inject(s, &elsewhere, 0, &reply, sizeof(reply));

@@ -368,10 +368,8 @@ static void fh15_no_cookie_secret_before_random(void **state)
 	assert_int_equal(cookie_check(&p.checker, p.message, INITIATION, &p.from, p.now, true),
 			 COOKIE_MAC2_OK);
 
-	/* No nonce, no reply; and where the secret can't be renewed, the old one stays void. */
+	/* Where the secret can't be renewed, the old one stays void. */
 	p.entropy.fail = true;
-	assert_false(cookie_reply(&p.checker, p.message, INITIATION, &p.from, p.now,
-				  &p.entropy.entropy, &reply));
 	p.now += COOKIE_SECRET_AGE;
 	assert_false(cookie_reply(&p.checker, p.message, INITIATION, &p.from, p.now,
 				  &p.entropy.entropy, &reply));
@@ -427,21 +425,29 @@ static void maker_uses_a_cookie_for_115_s(void **state)
 	tear_down(&p);
 }
 
-/* Each reply has a nonce of its own. */
+/* Each reply has a nonce of its own, and so have those under a later secret, also for one key. */
 static void nonces_differ(void **state)
 {
-	struct message_cookie a, b;
+	enum { ROUNDS = 3, REPLIES = 300 };
+	static struct message_cookie replies[ROUNDS * REPLIES];
 	struct pair p;
 
 	(void)state;
 	set_up(&p);
 	assert_int_equal(send_and_check(&p), COOKIE_MAC1_OK);
-	assert_true(cookie_reply(&p.checker, p.message, INITIATION, &p.from, p.now,
-				 &p.entropy.entropy, &a));
-	assert_true(cookie_reply(&p.checker, p.message, INITIATION, &p.from, p.now,
-				 &p.entropy.entropy, &b));
-	assert_memory_not_equal(a.nonce, b.nonce, 8);
-	assert_memory_not_equal(a.nonce + 16, b.nonce + 16, 8);
+	for (size_t i = 0; i < ELEMENTS(replies); ++i) {
+		if (i % REPLIES == 0)
+			p.now += COOKIE_SECRET_AGE;
+		if (i == (size_t)2 * REPLIES)
+			cookie_checker_set_key(&p.checker, &p.responder);
+		assert_true(cookie_reply(&p.checker, p.message, INITIATION, &p.from, p.now,
+					 &p.entropy.entropy, &replies[i]));
+		for (size_t k = 0; k < i; ++k)
+			assert_memory_not_equal(replies[i].nonce, replies[k].nonce, 24);
+	}
+	for (size_t i = 0; i < ROUNDS; ++i)
+		assert_memory_not_equal(replies[i * REPLIES].nonce,
+					replies[(i + 1) % ROUNDS * REPLIES].nonce, 16);
 	tear_down(&p);
 }
 

@@ -620,7 +620,7 @@ static void dump(unsigned int i, struct dump *ret)
 			memcpy(&ret->sessions[k], s[k], sizeof(*s[k]));
 	ret->used = h->core->table.used;
 	ret->staged = h->core->staged_bytes;
-	ret->under_load = h->core->under_load_until;
+	ret->under_load = h->core->gate.loaded_until;
 }
 
 /* Each datagram of a session, again, later, from somewhere else. */

@@ -1010,7 +1010,7 @@ static void harvest(unsigned int i)
 	harvest_key(h, p->static_static.bytes);
 	harvest_key(h, p->handshake.pending.ephemeral.bytes);
 	harvest_key(h, p->handshake.pending.state.chain);
-	harvest_key(h, h->core->checker.secret);
+	harvest_key(h, h->core->gate.checker.secret);
 	for (size_t k = 0; k < ELEMENTS(s); ++k) {
 		if (!s[k])
 			continue;
