@@ -1,0 +1,88 @@
+"""Load whose every byte is known, and its judge: the program of tests/flow."""
+import json
+import os
+import pathlib
+import subprocess
+
+from harness import ROOT
+
+
+def flow_path():
+    return pathlib.Path(os.environ.get("WARREN_BUILD") or ROOT / "build/main", "flow").resolve()
+
+
+class Part:
+    """One run of the program."""
+
+    def __init__(self, lab, ns, *argv, waits=False):
+        self.process = lab.start(ns, flow_path(), *argv, stdout=subprocess.PIPE, text=True)
+        if waits:
+            assert self.process.stdout.readline() == "ready\n", "no receiver"
+
+    def result(self, seconds):
+        """What it printed; it must have gone well."""
+        text, _ = self.process.communicate(timeout=seconds)
+        assert self.process.returncode == 0, f"{self.process.args}: {self.process.returncode} {text}"
+        return json.loads(text) if text.strip() else None
+
+
+class Udp:
+    """Flows of datagrams to one receiver. Each send() is another flow; end() judges all of them."""
+
+    def __init__(self, lab, ns, address, port=6100, idle=600):
+        self.lab, self.address, self.port, self.sent = lab, address, port, []
+        self.receiver = Part(lab, ns, "udp-receive", address, port, idle, waits=True)
+
+    def send(self, ns, count, least=1000, most=None, rate=0, segments=1):
+        self.sent.append((Part(self.lab, ns, "udp-send", self.address, self.port, len(self.sent) + 1, count, least,
+                               most or least, rate, segments), count))
+
+    def wait(self, seconds=60):
+        for part, _ in self.sent:
+            part.result(seconds)
+
+    def end(self, seconds=60):
+        """{flow: {received, bytes, reordered, duplicated, next}} once nothing comes any more; none has wrong bytes."""
+        self.wait(seconds)
+        found = self.receiver.result(seconds)
+        print(found)
+        assert found["wrong"] == 0, "datagrams with other bytes than were sent"
+        flows = {int(number): flow for number, flow in found["flows"].items()}
+        assert sorted(flows) == list(range(1, len(self.sent) + 1)), "a flow of which nothing came"
+        return flows
+
+    def end_in_order(self, seconds=60, share=0.5):
+        """The same on a clean path: nothing twice, nothing after a later one, and most of it there."""
+        flows = self.end(seconds)
+        for number, flow in flows.items():
+            assert flow["reordered"] == flow["duplicated"] == 0, f"flow {number}: {flow}"
+            assert flow["received"] >= share * self.sent[number - 1][1], f"flow {number}: {flow}"
+        return flows
+
+
+class Tcp:
+    """A stream in which each place has its own bytes."""
+
+    def __init__(self, lab, sender, receiver, address, megabytes, port):
+        self.receiver = Part(lab, receiver, "tcp-receive", address, port, port, megabytes << 20, waits=True)
+        self.sender = Part(lab, sender, "tcp-send", address, port, port, megabytes << 20)
+
+    def end(self, seconds=60):
+        self.sender.result(seconds)
+        self.receiver.result(seconds)
+
+
+def mixed_load(lab, a, b, count=20000, megabytes=20, rate=8000):
+    """Both ways at once: small and large datagrams one by one and many by one send, and a stream. Order and bytes."""
+    loads = []
+    for sender, receiver, address in ((a, b, "10.9.0.2"), (b, a, "fd09::1")):
+        udp = Udp(lab, receiver, address)
+        udp.send(sender, count, 64, rate=rate)
+        udp.send(sender, count // 2, 1200, rate=rate // 2, segments=32)
+        udp.send(sender, count // 2, 16, 1372, rate=rate // 2, segments=2)
+        loads.append(udp)
+    streams = [Tcp(lab, a, b, "10.9.0.2", megabytes, 7100), Tcp(lab, b, a, "10.9.0.1", megabytes, 7101),
+               Tcp(lab, a, b, "fd09::2", megabytes, 7102)]
+    for stream in streams:
+        stream.end()
+    return loads

@@ -1,0 +1,63 @@
+"""Nothing out of order, nothing twice, nothing changed: every length, under load, with each way of working."""
+import contextlib
+import os
+
+import pytest
+
+from flow import Udp, mixed_load
+from harness import scenario
+
+# A way of working: what it is called, and what `warren run` is told.
+WAYS = [("default", ())]
+
+
+def ways(*names):
+    rows = [row for row in WAYS if not names or row[0] in names]
+    return pytest.mark.parametrize("args", [args for _, args in rows], ids=[name for name, _ in rows])
+
+
+@ways()
+@scenario(seconds=90)
+def order_and_bytes_under_load(lab, args):
+    """Six UDP flows and three TCP streams at once: zero reordered, duplicated or wrong."""
+    a, b = lab.pair()
+    lab.tunnel(a, b, args=args)
+    assert a.ping("10.9.0.2", 2) == 2
+    for load in mixed_load(lab, a, b):
+        load.end_in_order(share=0.3)
+
+
+@ways()
+@scenario(seconds=90)
+def order_at_full_rate(lab, args):
+    """As fast as the sender can: much may be lost at the door, what arrives is in order."""
+    a, b = lab.pair()
+    lab.tunnel(a, b, args=args)
+    assert a.ping("10.9.0.2", 2) == 2
+    udp = Udp(lab, b, "10.9.0.2")
+    udp.send(a, 100000, 64)
+    udp.send(a, 50000, 1372, segments=40)
+    udp.end_in_order(share=0.01)
+
+
+@ways()
+@scenario(seconds=60)
+def every_length_arrives_unchanged(lab, args):
+    """Each UDP payload of 0 to 1392 bytes and some that are fragmented, twice, both families, compared byte by byte."""
+    a, b = lab.pair()
+    lab.tunnel(a, b, args=args)
+    assert a.ping("10.9.0.2", 2) == 2
+    for source, target, most in (("10.9.0.1", "10.9.0.2", 1392), ("fd09::1", "fd09::2", 1372)):
+        sender, receiver = a.udp(source), b.udp(target, 6000)
+        receiver.settimeout(2)
+        lengths = [*range(most + 1), *range(most, -1, -1), 1393, 1400, 2784, 9000, 60000]
+        for at in range(0, len(lengths), 16):  # so many at once, that they may be joined
+            sent = [os.urandom(length) for length in lengths[at:at + 16]]
+            for payload in sent:
+                sender.sendto(payload, (target, 6000))
+            with contextlib.suppress(TimeoutError):
+                got = []
+                while len(got) < len(sent):
+                    got.append(receiver.recv(65536))
+            assert list(map(len, got)) == list(map(len, sent))
+            assert got == sent, "other bytes"
