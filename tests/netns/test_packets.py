@@ -406,8 +406,8 @@ def fwmark_is_on_every_outer_packet(lab):
 
 
 @scenario()
-def refused_sends_do_no_lasting_harm(lab):
-    """F-N10: the host refuses our datagrams in every way; afterwards all goes on, with no spinning."""
+def fn10_refused_sends_do_no_lasting_harm(lab):
+    """The host refuses our datagrams in every way; afterwards all goes on, with no spinning."""
     bench = Bench(lab)
     bench.connect()
     for kind in ("blackhole", "unreachable", "prohibit"):
@@ -514,8 +514,8 @@ def order_is_kept(lab):
 
 
 @scenario(seconds=30)
-def queue_to_a_dead_endpoint_is_bounded(lab):
-    """F-L10: a flood toward a peer that never answers costs bounded memory and then nothing."""
+def fl10_queue_to_a_dead_endpoint_is_bounded(lab):
+    """A flood toward a peer that never answers costs bounded memory and then nothing."""
     bench = Bench(lab)
     before = bench.engine.resident()
     sender = bench.a.udp("10.9.0.1")
