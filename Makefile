@@ -4,6 +4,7 @@ BUILD ?= build/main
 MESON_ARGS ?=
 JOBS ?= 2
 FUZZ_SECONDS ?= 60
+BENCH_ARGS ?=
 export JOBS FUZZ_SECONDS
 
 RUN := tools/run-tests --build $(BUILD)
@@ -36,7 +37,7 @@ demo: build
 	@tools/demo $(BUILD)/warren
 
 bench: build
-	@bench/run $(BUILD)
+	@bench/run $(BUILD) $(BENCH_ARGS)
 
 # One file a call: clang-tidy 14 confuses va_lists of several.
 tidy:

@@ -1,0 +1,76 @@
+"""The figures: what each is called, its unit, and whether more of it is better. The order is that of the table."""
+import collections
+
+Figure = collections.namedtuple("Figure", "key title unit digits more_is_better")
+
+PEERS = (1, 1_000, 10_000, 100_000, 1_000_000)
+SEGMENTS = ("tun-read", "udp-send", "udp-receive", "tun-write")
+SIZES = (64, 256, 1420)
+PREFIXES = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def throughput(row, title):
+    return [
+        Figure(f"{row}.gbps", title, "Gb/s", 2, True),
+        Figure(f"{row}.retransmits", "  retransmits", "", 0, False),
+        Figure(f"{row}.cpu-sender", "  CPU, sending engine", "s/GB", 2, False),
+        Figure(f"{row}.cpu-receiver", "  CPU, receiving engine", "s/GB", 2, False),
+        Figure(f"{row}.cpu", "  CPU, both engines", "s/GB", 2, False),
+    ]
+
+
+def udp(size):
+    return [
+        Figure(f"udp-{size}.flooded", f"UDP {size} bytes, flooded", "packets/s", 0, True),
+        Figure(f"udp-{size}.best", f"UDP {size} bytes, at its best offered rate", "packets/s", 0, True),
+    ]
+
+
+def all_figures():
+    rows = throughput("tcp-1", "TCP, one stream")
+    rows += [Figure(f"tcp-1.{name}-segments", f"  segments per {name.replace('-', ' ').replace('tun', 'TUN').replace('udp', 'UDP')}",
+                    "", 1, True) for name in SEGMENTS]
+    rows += throughput("tcp-8", "TCP, eight streams") + udp(64) + udp(1200) + throughput("forward", "TCP, forwarded by a router")
+    rows += [
+        Figure("latency.idle-median", "round trip, idle, median", "ms", 3, False),
+        Figure("latency.idle-p99", "round trip, idle, p99", "ms", 3, False),
+        Figure("latency.load-median", "round trip under a stream, median", "ms", 2, False),
+        Figure("latency.load-p99", "round trip under a stream, p99", "ms", 2, False),
+        Figure("latency.load-gbps", "  that stream", "Gb/s", 2, True),
+        Figure("memory.idle", "memory of an engine, idle", "KB", 0, False),
+        Figure("memory.loaded", "memory of an engine, after load", "KB", 0, False),
+        Figure("memory.wake-ups", "wake-ups of an idle engine", "/s", 2, False),
+    ]
+    rows += [Figure(f"peers.set-{n}", f"set of {n:,} peers" if n > 1 else "set of a peer", "s", 3 if n > 1 else 4, False) for n in PEERS]
+    rows += [Figure(f"peers.bytes-{n}", f"memory per peer, {n:,} peers", "bytes", 0, False) for n in PEERS[1:]]
+    rows += [
+        Figure("peers.get-100000", "get of 100,000 peers", "s", 3, False),
+        Figure("peers.expired-100000", "memory per peer, all sessions expired", "bytes", 0, False),
+        Figure("replace.p99-without", "round trip p99, 100,000 peers", "ms", 2, False),
+        Figure("replace.p99-during", "round trip p99 while they are replaced", "ms", 2, False),
+        Figure("replace.growth", "  times what it is otherwise", "x", 2, False),
+        Figure("replace.lost", "  pings lost meanwhile", "%", 2, False),
+        Figure("replace.set", "  such a set, under traffic", "s", 3, False),
+        Figure("handshakes.rate", "handshakes, engine on one core", "/s", 0, True),
+        Figure("flood.gbps-without", "TCP on one core, no flood", "Gb/s", 2, True),
+        Figure("flood.gbps-during", "TCP on one core, flood from the other", "Gb/s", 2, True),
+        Figure("flood.rate", "  initiations per second", "/s", 0, True),
+        Figure("flood.goodput", "  goodput kept", "x", 2, True),
+        Figure("flood.handshake-p99", "  an honest handshake, p99", "s", 3, False),
+        Figure("flood.growth", "  memory grown by it", "KB", 0, False),
+    ]
+    rows += [Figure(f"cipher.{what}-{size}", f"cipher, {what} {size} bytes, batch of 16", "ns/packet", 0, False)
+             for size in SIZES for what in ("seal", "open")]
+    rows += [Figure(f"cipher.{what}-{size}-boringssl", f"  {what} {size} bytes, as times BoringSSL's", "x", 2, False)
+             for size in SIZES for what in ("seal", "open")]
+    rows += [Figure(f"cipher.{what}-{size}-libcrypto", f"  {what} {size} bytes, as times libcrypto's", "x", 2, False)
+             for size in SIZES for what in ("seal", "open")]
+    rows += [Figure(f"lookup.{n}", f"look-up among {n:,} prefixes", "ns", 1, False) for n in PREFIXES]
+    rows += [
+        Figure("lookup.growth", "  a million, as times a thousand", "x", 2, False),
+        Figure("lookup.growth-chained", "  the same, each waiting for the last", "x", 2, False),
+    ]
+    return {row.key: row for row in rows}
+
+
+FIGURES = all_figures()

@@ -1,0 +1,148 @@
+"""Rows of handshakes: how many a second, and what a flood of them does to a stream. Needs bench_handshakes.
+
+The engines, and the stream between them, on the first core; who sends handshakes on the second, behind the first engine.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import time
+
+import process
+import traffic
+from rounds import alternate
+from tunnel import Tunnel
+from world import Failure, ending
+
+PEERS = 1000
+HONEST = "10.64.0.0/16"   # where peers speak from: a source is limited under load
+SPOOFED = "198.18.0.0/15"
+TO = "10.1.0.1:51820"
+SHAKING = 8               # seconds: a try, its retry after 5 s and some jitter, and time to spare
+CORES = sorted(os.sched_getaffinity(0))
+
+
+def pin(tunnel, core):
+    """All that is and will be of the engines."""
+    for engine in tunnel.engines:
+        for pid in process.tree(engine.process.pid):
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(task.name), {core})
+
+
+class Field:
+    """A tunnel whose first engine has 1,000 peers more, and the program that plays them from the client's host."""
+
+    def __init__(self, bench, kind):
+        self.program = str(pathlib.Path(bench.build, "bench_handshakes").resolve())
+        if not os.path.exists(self.program):
+            raise Failure("bench_handshakes is not built")
+        if len(CORES) < 2:
+            raise Failure("needs two cores")
+        self.tunnel = Tunnel(kind, f"flood-{kind.name[0]}")
+        try:
+            self.prepare()
+        except Exception:
+            self.end()
+            raise
+
+    def prepare(self):
+        tunnel = self.tunnel
+        tunnel.client.ip(f"route add local {HONEST} dev lo")
+        for net in (HONEST, SPOOFED):
+            tunnel.a.ip(f"route add {net} via 10.1.0.2")
+        peers = tunnel.client.run(self.program, "--print-peers", "--peers", str(PEERS), capture_output=True).stdout
+        path = pathlib.Path("/run/bench/peers")
+        path.write_text(peers)
+        tunnel.a.run("wg", "addconf", tunnel.engines[0].interface, str(path), capture_output=True)
+        pin(tunnel, CORES[0])
+        # Their sessions are there before a flood, so that none of them is taken for its growth.
+        with ending(self.start_herd()) as herd:
+            self.herd_p99(herd)
+
+    def start(self, core, *options):
+        return self.tunnel.client.start("taskset", "-c", str(core), self.program, "--json", "--to", TO, "--server-key",
+                                        self.tunnel.keys[0][1], *options, stdout=subprocess.PIPE)
+
+    def say(self, running, seconds):
+        try:
+            return json.loads(running.communicate(timeout=seconds + 20)[0])
+        except (subprocess.TimeoutExpired, ValueError):
+            raise Failure("bench_handshakes gave no answer") from None
+
+    def rate(self, seconds):
+        with ending(self.start(CORES[1], "--peers", str(PEERS), "--seconds", str(seconds), "--sources", HONEST)) as running:
+            return {"rate": self.say(running, seconds)["per_second"]}
+
+    def stream(self, seconds):
+        return traffic.tcp(self.tunnel, seconds, prefix=("taskset", "-c", str(CORES[0])))["gbps"]
+
+    def start_herd(self):
+        """A hundred honest peers, who shake hands within 2 s."""
+        return self.start(CORES[0], "--peers", "100", "--herd", "2000", "--seconds", str(SHAKING), "--sources", HONEST)
+
+    def herd_p99(self, running):
+        """In seconds. One that did not come through counts all the time it had."""
+        said = self.say(running, SHAKING)
+        return said["latency_ms"]["p99"] / 1e3 if said["up"] >= 0.99 * said["peers"] else float(SHAKING)
+
+    def flooded(self, seconds, per_second=0):
+        """The stream, and honest handshakes besides, in a flood that is there from before to after them."""
+        words = ["--flood", "valid-mac1", "--seconds", "60", "--sources", SPOOFED, "--pps", str(per_second)]
+        with ending(self.start(CORES[1], *words)), ending(self.start_herd()) as herd:
+            time.sleep(0.3)
+            sent, begin = self.tunnel.client.sent("inner"), time.monotonic()
+            gbps = self.stream(seconds)
+            rate = (self.tunnel.client.sent("inner") - sent) / (time.monotonic() - begin)
+            return {"gbps-during": gbps, "rate": rate, "handshake-p99": self.herd_p99(herd)}
+
+    def measure(self, seconds):
+        without = self.stream(seconds)
+        before = self.tunnel.engines[0].memory()[1]
+        values = self.flooded(seconds)
+        return {"gbps-without": without, **values, "goodput": values["gbps-during"] / without,
+                "growth": max(0, self.tunnel.engines[0].memory()[1] - before)}
+
+    def end(self):
+        self.tunnel.end()
+
+
+NAMES = ("gbps-without", "gbps-during", "goodput", "rate", "handshake-p99", "growth")
+
+
+@contextlib.contextmanager
+def fields(bench, row, names):
+    """A field of each kind that is there."""
+    found = {}
+    try:
+        for kind in bench.kinds:
+            try:
+                if kind.missing:
+                    raise Failure(kind.missing)
+                found[kind.name] = Field(bench, kind)
+            except Failure as why:
+                bench.miss(row, kind.name, str(why), names)
+        yield found
+    finally:
+        for field in found.values():
+            field.end()
+
+
+def by_turns(bench, row, names, measure):
+    with fields(bench, row, names) as found:
+        alternate({engine: lambda field=field: measure(field) for engine, field in found.items()}, min(3, bench.options.rounds),
+                  lambda engine, values, others: bench.keep(row, engine, values, others),
+                  lambda engine, why: bench.miss(row, engine, why, names), row)
+
+
+def handshakes(bench):
+    by_turns(bench, "handshakes", ("rate",), lambda field: field.rate(bench.options.seconds))
+
+
+def flood(bench):
+    by_turns(bench, "flood", NAMES, lambda field: field.measure(bench.options.seconds))
+
+
+ROWS = {"handshakes": handshakes, "flood": flood}

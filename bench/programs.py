@@ -1,0 +1,72 @@
+"""Rows of programs that stand beside this one: build/bench_x --json, one for each file bench/x.c."""
+import json
+import pathlib
+
+from figures import FIGURES, PREFIXES, SIZES
+from rounds import brief, say
+from world import Failure, sh
+
+OURS = ("warren", "avx2")
+
+
+def ask(build, name, *options, prefix=(), seconds=180):
+    """What build/bench_NAME --json says, or Failure."""
+    path = pathlib.Path(build, f"bench_{name}").resolve()
+    if not path.exists():
+        raise Failure(f"bench_{name} is not built")
+    out = sh(*prefix, str(path), "--json", *options, capture_output=True, timeout=seconds).stdout
+    try:
+        return json.loads(out)
+    except ValueError:
+        raise Failure(f"bench_{name} gave no JSON") from None
+
+
+def cipher(answer):
+    """Ours in a batch of 16, and its ratios."""
+    found = {}
+    for cell in answer:
+        if cell["batch"] != 16 or cell["bytes"] not in SIZES:
+            continue
+        by = found.setdefault((cell["work"], cell["bytes"]), {})
+        by[cell["cipher"]] = cell["ns_median"]
+        if cell["cipher"] in OURS and cell["to_boringssl"]:
+            by["to boringssl"] = cell["to_boringssl"]
+    values = {}
+    for (work, size), by in found.items():
+        ours = next((by[name] for name in OURS if name in by), None)
+        if ours is None:
+            continue
+        values[f"{work}-{size}"] = ours
+        if "to boringssl" in by:
+            values[f"{work}-{size}-boringssl"] = by["to boringssl"]
+        if by.get("libcrypto"):
+            values[f"{work}-{size}-libcrypto"] = ours / by["libcrypto"]
+    return values
+
+
+def lookup(answer):
+    """By the kind of prefixes whose cost grows most."""
+    shapes = {}
+    for cell in answer["lookup"]:
+        shapes.setdefault(cell["prefixes"], {})[cell["count"]] = cell
+    worst = max(shapes.values(), key=lambda rows: rows[max(PREFIXES)]["free_ratio"])
+    return {**{str(n): worst[n]["free_ns"] for n in PREFIXES}, "growth": worst[max(PREFIXES)]["free_ratio"],
+            "growth-chained": max(rows[max(PREFIXES)]["chained_ratio"] for rows in shapes.values())}
+
+
+def take(bench, row, program, read):
+    """read(answer) gives {figure: value}; what it does not give is not measured."""
+    names = [key.split(".", 1)[1] for key in FIGURES if key.startswith(f"{row}.")]
+    try:
+        values, why = read(ask(bench.build, program)), f"bench_{program} does not give it"
+    except (Failure, KeyError, TypeError, ValueError) as error:
+        values, why = {}, str(error) if isinstance(error, Failure) else f"bench_{program} speaks otherwise"
+    say(f"{row}: {brief(values) or why}")
+    bench.keep(row, "warren", values)
+    bench.miss(row, "warren", why, [name for name in names if name not in values])
+
+
+ROWS = {
+    "cipher": lambda bench: take(bench, "cipher", "cipher", cipher),
+    "lookup": lambda bench: take(bench, "lookup", "lookup", lookup),
+}

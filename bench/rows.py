@@ -1,0 +1,155 @@
+"""Rows of the table that are taken on tunnels, one of each kind, all in one run."""
+import statistics
+import time
+
+import traffic
+from figures import SEGMENTS
+from rounds import alternate, say, undisturbed
+from tunnel import Tunnel
+from world import Failure
+
+IDLE_SECONDS = 10
+
+
+class Bench:
+    """What all rows share: options, the kinds at hand, results, and the tunnels once they stand."""
+
+    def __init__(self, options, kinds, results):
+        self.options, self.kinds, self.results = options, kinds, results
+        self.present = {kind.name: kind for kind in kinds if not kind.missing}
+        self.build = options.build
+        self.standing = None
+
+    @property
+    def tunnels(self):
+        if self.standing is None:
+            self.standing = {}
+            for i, kind in enumerate(self.present.values()):
+                try:
+                    self.standing[kind.name] = Tunnel(kind, f"bench{i}-")
+                except Failure as why:
+                    say(f"no tunnel of {kind.name}: {why}")
+                    kind.missing = str(why)
+        return self.standing
+
+    def keep(self, row, engine, values, others=0.0):
+        for name, value in values.items():
+            if isinstance(value, (int, float)):
+                self.results.add(f"{row}.{name}", engine, value, others)
+
+    def miss(self, row, engine, why, names):
+        for name in names:
+            self.results.miss(f"{row}.{name}", engine, why)
+
+    def alternate(self, row, names, measure):
+        """measure(tunnel) on each by turns; names are the figures it gives."""
+        tunnels = self.tunnels
+        alternate({engine: lambda tunnel=tunnel: measure(tunnel) for engine, tunnel in tunnels.items()}, self.options.rounds,
+                  lambda engine, values, others: self.keep(row, engine, values, others),
+                  lambda engine, why: self.miss(row, engine, why, names), row)
+        for kind in self.kinds:
+            if kind.missing:
+                self.miss(row, kind.name, kind.missing, names)
+
+    def end(self):
+        for tunnel in (self.standing or {}).values():
+            tunnel.end()
+
+
+THROUGHPUT = ("gbps", "retransmits", "cpu-sender", "cpu-receiver", "cpu")
+
+
+def segments(counters):
+    """Mean packets per call in the direction of the data: out of the sender's TUN, into the receiver's."""
+    found = {}
+    for name in SEGMENTS:
+        side = counters[0] if name in ("tun-read", "udp-send") else counters[1]
+        calls = side.get(f"{name}s", 0)
+        if calls:
+            found[f"{name}-segments"] = side.get(f"{name}-packets", 0) / calls
+    return found
+
+
+def tcp_1(bench):
+    def measure(tunnel):
+        values = traffic.tcp(tunnel, bench.options.seconds)
+        return {**values, **segments(values["counters"])}
+
+    bench.alternate("tcp-1", THROUGHPUT, measure)
+
+
+def tcp_8(bench):
+    bench.alternate("tcp-8", THROUGHPUT, lambda tunnel: traffic.tcp(tunnel, bench.options.seconds, streams=8))
+
+
+def forward(bench):
+    bench.alternate("forward", THROUGHPUT, lambda tunnel: traffic.tcp(tunnel, bench.options.seconds, client=tunnel.client))
+
+
+def udp(bench, size):
+    """Flooded, and at the offered rate at which most arrives: wireguard-go collapses when it is flooded."""
+    seconds = min(2, bench.options.seconds)
+    offered = {}
+    for name, tunnel in bench.tunnels.items():
+        try:
+            offered[name] = traffic.best_rate(tunnel, size, factor=2 if bench.options.quick else 1.4)
+            say(f"udp-{size} {name}: best offered rate {offered[name]}")
+        except Failure as why:
+            say(f"udp-{size} {name}: {why}")
+
+    def measure(tunnel):
+        flooded = traffic.udp(tunnel, seconds, size)
+        paced = traffic.udp(tunnel, seconds, size, offered[tunnel.kind.name]) if offered.get(tunnel.kind.name) else 0
+        return {"flooded": flooded, "best": max(flooded, paced)}
+
+    bench.alternate(f"udp-{size}", ("flooded", "best"), measure)
+
+
+def latency(bench):
+    count = min(traffic.PINGS, bench.options.seconds * 150)
+    names = ("idle-median", "idle-p99", "load-median", "load-p99", "load-gbps")
+
+    def measure(tunnel):
+        idle = traffic.ping(tunnel, count)
+        seconds = int(count * 0.012) + 1
+        with traffic.stream(tunnel, seconds) as process:
+            load = traffic.ping(tunnel, count)
+            rate = traffic.finish(process, seconds + 20)["end"]["sum_received"]["bits_per_second"]
+        return {"idle-median": statistics.median(idle), "idle-p99": traffic.rank(idle, 0.99),
+                "load-median": statistics.median(load), "load-p99": traffic.rank(load, 0.99), "load-gbps": rate / 1e9}
+
+    bench.alternate("latency", names, measure)
+
+
+def idle(bench):
+    """Memory and wake-ups, all engines at once: they do nothing. Then a stream through each, and memory again."""
+    tunnels = bench.tunnels
+    seconds = 3 if bench.options.quick else IDLE_SECONDS
+
+    def share(tunnel):
+        return statistics.mean(engine.memory()[1] for engine in tunnel.engines)
+
+    def look():
+        before = {name: sum(engine.switches() for engine in tunnel.engines) for name, tunnel in tunnels.items()}
+        time.sleep(seconds)
+        return {name: (sum(engine.switches() for engine in tunnel.engines) - before[name]) / seconds / len(tunnel.engines)
+                for name, tunnel in tunnels.items()}
+
+    time.sleep(1)
+    woken, others = undisturbed(look)
+    for name, tunnel in tunnels.items():
+        bench.keep("memory", name, {"idle": share(tunnel), "wake-ups": woken[name]}, others)
+        say(f"memory {name}: idle {share(tunnel):.0f} KB, wake-ups {woken[name]:.2f}/s")
+    bench.alternate("memory", ("idle", "loaded", "wake-ups"), lambda tunnel: {
+        "loaded": traffic.tcp(tunnel, bench.options.seconds, streams=8) and share(tunnel)})
+
+
+ROWS = {
+    "memory": idle,
+    "tcp-1": tcp_1,
+    "tcp-8": tcp_8,
+    "forward": forward,
+    "udp-64": lambda bench: udp(bench, 64),
+    "udp-1200": lambda bench: udp(bench, 1200),
+    "latency": latency,
+}
