@@ -1,5 +1,6 @@
 #include "base/checksum.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -28,60 +29,72 @@ static uint32_t fold_to_network(uint64_t sum)
 	return load16_be(bytes);
 }
 
-/* Less than a step. */
-ALWAYS_INLINE uint64_t add_rest(uint64_t sum, const uint8_t *p, size_t len)
+/* One word of either width; whether it is copied is known when this is compiled. */
+ALWAYS_INLINE uint64_t add_word(bool copies, uint8_t *dst, const uint8_t *src, size_t width)
 {
-	uint8_t padded[2] = { 0 };
 	uint32_t word;
 	uint16_t half;
 
-	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
-		memcpy(&word, p, sizeof(word));
-		sum += word;
+	if (copies)
+		memcpy(dst, src, width);
+	if (width == sizeof(half)) {
+		memcpy(&half, src, sizeof(half));
+		return half;
 	}
-	if (len >= sizeof(half)) {
-		memcpy(&half, p, sizeof(half));
-		sum += half;
-		p += sizeof(half);
-		len -= sizeof(half);
-	}
-	if (len)
-		padded[0] = *p;
-	memcpy(&half, padded, sizeof(half));
-	return sum + half;
+	memcpy(&word, src, sizeof(word));
+	return word;
 }
 
-/* dst NULL: only sum. */
-ALWAYS_INLINE uint64_t add_all(uint8_t *dst, const uint8_t *src, size_t len)
+/* Less than a step. */
+ALWAYS_INLINE uint64_t add_rest(bool copies, uint8_t *dst, const uint8_t *src, size_t len)
+{
+	uint8_t padded[2] = { 0 };
+	uint64_t sum = 0;
+	size_t at = 0;
+
+	for (; at + 4 <= len; at += 4)
+		sum += add_word(copies, dst + at, src + at, 4);
+	if (at + 2 <= len) {
+		sum += add_word(copies, dst + at, src + at, 2);
+		at += 2;
+	}
+	if (at == len)
+		return sum;
+	padded[0] = src[at];
+	if (copies)
+		dst[at] = src[at];
+	return sum + add_word(false, NULL, padded, 2);
+}
+
+ALWAYS_INLINE uint32_t add_all(bool copies, uint8_t *dst, const uint8_t *src, size_t len)
 {
 	const lanes low = { 0xffffffff, 0xffffffff };
 	lanes even = { 0 }, odd = { 0 };
+	size_t at = 0;
 
-	for (; len >= STEP; src += STEP, len -= STEP) {
+	for (; at + STEP <= len; at += STEP) {
 		lanes one, two;
 
-		memcpy(&one, src, sizeof(one));
-		memcpy(&two, src + sizeof(one), sizeof(two));
-		if (dst) {
-			memcpy(dst, &one, sizeof(one));
-			memcpy(dst + sizeof(one), &two, sizeof(two));
-			dst += STEP;
+		memcpy(&one, src + at, sizeof(one));
+		memcpy(&two, src + at + sizeof(one), sizeof(two));
+		if (copies) {
+			memcpy(dst + at, &one, sizeof(one));
+			memcpy(dst + at + sizeof(one), &two, sizeof(two));
 		}
 		even += (one & low) + (two & low);
 		odd += (one >> 32) + (two >> 32);
 	}
-	if (dst)
-		memcpy(dst, src, len);
 	even += odd;
-	return add_rest((even[0] & 0xffffffff) + (even[0] >> 32) + even[1], src, len);
+	return fold_to_network((even[0] & 0xffffffff) + (even[0] >> 32) + even[1] +
+			       add_rest(copies, dst + at, src + at, len - at));
 }
 
 uint32_t checksum_add(uint32_t sum, const uint8_t *p, size_t len)
 {
-	return sum + fold_to_network(add_all(NULL, p, len));
+	return sum + add_all(false, NULL, p, len);
 }
 
 uint32_t checksum_copy(uint32_t sum, uint8_t *dst, const uint8_t *src, size_t len)
 {
-	return sum + fold_to_network(add_all(dst, src, len));
+	return sum + add_all(true, dst, src, len);
 }
