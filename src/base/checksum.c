@@ -29,41 +29,30 @@ static uint32_t fold_to_network(uint64_t sum)
 	return load16_be(bytes);
 }
 
-/* One word of either width; whether it is copied is known when this is compiled. */
-ALWAYS_INLINE uint64_t add_word(bool copies, uint8_t *dst, const uint8_t *src, size_t width)
-{
-	uint32_t word;
-	uint16_t half;
-
-	if (copies)
-		memcpy(dst, src, width);
-	if (width == sizeof(half)) {
-		memcpy(&half, src, sizeof(half));
-		return half;
-	}
-	memcpy(&word, src, sizeof(word));
-	return word;
-}
-
-/* Less than a step. */
+/* Less than a step. Whether it is copied is known when this is compiled. */
 ALWAYS_INLINE uint64_t add_rest(bool copies, uint8_t *dst, const uint8_t *src, size_t len)
 {
 	uint8_t padded[2] = { 0 };
 	uint64_t sum = 0;
+	uint32_t word;
+	uint16_t half;
 	size_t at = 0;
 
-	for (; at + 4 <= len; at += 4)
-		sum += add_word(copies, dst + at, src + at, 4);
-	if (at + 2 <= len) {
-		sum += add_word(copies, dst + at, src + at, 2);
-		at += 2;
+	for (; at + sizeof(word) <= len; at += sizeof(word)) {
+		memcpy(&word, src + at, sizeof(word));
+		if (copies)
+			memcpy(dst + at, &word, sizeof(word));
+		sum += word;
 	}
-	if (at == len)
-		return sum;
-	padded[0] = src[at];
-	if (copies)
-		dst[at] = src[at];
-	return sum + add_word(false, NULL, padded, 2);
+	for (; at < len; at += sizeof(half)) {
+		padded[0] = src[at];
+		padded[1] = at + 1 < len ? src[at + 1] : 0;
+		if (copies)
+			memcpy(dst + at, padded, at + 1 < len ? sizeof(half) : 1);
+		memcpy(&half, padded, sizeof(half));
+		sum += half;
+	}
+	return sum;
 }
 
 ALWAYS_INLINE uint32_t add_all(bool copies, uint8_t *dst, const uint8_t *src, size_t len)
@@ -86,7 +75,7 @@ ALWAYS_INLINE uint32_t add_all(bool copies, uint8_t *dst, const uint8_t *src, si
 	}
 	even += odd;
 	return fold_to_network((even[0] & 0xffffffff) + (even[0] >> 32) + even[1] +
-			       add_rest(copies, dst + at, src + at, len - at));
+			       add_rest(copies, copies ? dst + at : NULL, src + at, len - at));
 }
 
 uint32_t checksum_add(uint32_t sum, const uint8_t *p, size_t len)
