@@ -247,7 +247,7 @@ static bool v6_follows(const struct offload_run *r, const uint8_t *p)
 	return memcmp(p, r->first, 4) == 0 && p[7] == r->first[7];
 }
 
-/* tcp, first: the TCP headers, `options` bytes of options behind each. */
+/* tcp, first: the TCP headers, `options` bytes of options behind tcp; byte 12 has their length. */
 static bool tcp_follows(const struct offload_run *r, const uint8_t *first, const uint8_t *tcp,
 			size_t options)
 {
@@ -262,8 +262,7 @@ static bool follows(const struct offload_run *r, const uint8_t *p, const struct 
 {
 	const size_t most = is_tcp(r->kind) ? OFFLOAD_RUN_PARTS : OFFLOAD_UDP_SEGMENTS;
 
-	if (s->headers != r->headers || s->payload > r->size || r->count == most ||
-	    r->total + s->payload > OFFLOAD_MAX)
+	if (s->payload > r->size || r->count == most || r->total + s->payload > OFFLOAD_MAX)
 		return false;
 	if (is_v4(r->kind) ? !v4_follows(r, p) : !v6_follows(r, p))
 		return false;

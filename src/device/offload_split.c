@@ -57,13 +57,13 @@ static bool v4_is_followed_by(const uint8_t *packet, size_t start, uint8_t proto
 	       (load16_be(packet + 6) & V4_FRAGMENT) == 0;
 }
 
-/* start <= len */
+/* start + 2 <= len */
 static bool v6_is_followed_by(const uint8_t *packet, size_t start, uint8_t proto)
 {
 	uint8_t next = packet[6];
 	size_t at = OFFLOAD_V6_HEADER;
 
-	while (at + 2 <= start &&
+	while (at < start &&
 	       (next == EXT_HOP_BY_HOP || next == EXT_ROUTING || next == EXT_DESTINATION)) {
 		next = packet[at];
 		at += ((size_t)packet[at + 1] + 1) * 8;

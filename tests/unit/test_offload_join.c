@@ -17,9 +17,9 @@
  * A test is a line of packets and the line of writes that must come of it.
  *
  * A packet is a letter (its conversation: A-H TCPv4, a-h TCPv6, U-W UDPv4, u-w UDPv6), the bytes of
- * its payload, and letters that say what is special about it; see special(). It follows the packet
- * before it of its conversation. Y and y are other conversations between the hosts of A and a. |
- * flushes, and so does the end.
+ * its payload, and letters that say what is special about it (special_...). It follows the packet
+ * before it of its conversation. X, Y and y are others between the hosts of A and a, X on A's
+ * ports. | flushes, and so does the end.
  *
  * A write is the letter, the payloads that it carries, joined by +, and c where it says ECN.
  */
@@ -162,13 +162,26 @@ static void give(const uint8_t *p, size_t len)
 	offload_join_add(&stage.join, place, len);
 }
 
-static enum offload_kind kind_of_letter(char letter)
+/* Which conversation a letter is. */
+static struct packet_spec spec_of(char letter)
 {
-	if (letter >= 'A' && letter <= 'H')
-		return OFFLOAD_TCP4;
-	if (letter >= 'a' && letter <= 'h')
-		return OFFLOAD_TCP6;
-	return letter <= 'Z' ? OFFLOAD_UDP4 : OFFLOAD_UDP6;
+	const uint8_t host = (uint8_t)letter;
+
+	switch (letter) {
+	case 'X':
+		return (struct packet_spec){ .kind = OFFLOAD_UDP4, .host = 'A', .port = 'A' };
+	case 'Y':
+		return (struct packet_spec){ .kind = OFFLOAD_TCP4, .host = 'A', .port = 999 };
+	case 'y':
+		return (struct packet_spec){ .kind = OFFLOAD_TCP6, .host = 'a', .port = 999 };
+	}
+	if (letter >= 'U' && letter <= 'W')
+		return (struct packet_spec){ .kind = OFFLOAD_UDP4, .host = host, .port = host };
+	if (letter >= 'u' && letter <= 'w')
+		return (struct packet_spec){ .kind = OFFLOAD_UDP6, .host = host, .port = host };
+	return (struct packet_spec){ .kind = letter <= 'H' ? OFFLOAD_TCP4 : OFFLOAD_TCP6,
+				     .host = host,
+				     .port = host };
 }
 
 /* Before the packet is built. */
@@ -261,20 +274,14 @@ static void special_spoil(uint8_t *p, size_t *len, char what)
 static void give_token(char letter, size_t payload, const char *specials)
 {
 	static uint8_t p[PACKET_ROOM];
-	const bool is_other = letter == 'Y' || letter == 'y';
-	const uint8_t host = is_other ? (uint8_t)(letter - ('Y' - 'A')) : (uint8_t)letter;
 	struct flow *const f = &stage.flows[(uint8_t)letter];
-	struct packet_spec s = { .kind = kind_of_letter((char)host),
-				 .host = host,
-				 .port = host,
-				 .id = f->id,
-				 .seq = f->seq,
-				 .payload = payload,
-				 .fill = (uint8_t)stage.in.count };
+	struct packet_spec s = spec_of(letter);
 	size_t len;
 
-	if (is_other)
-		s.port = 999;
+	s.id = f->id;
+	s.seq = f->seq;
+	s.payload = payload;
+	s.fill = (uint8_t)stage.in.count;
 	for (const char *at = specials; *at; ++at)
 		special_spec(&s, f, *at);
 	len = packet_build(&s, p);
@@ -358,6 +365,7 @@ static const struct row {
 	{ "A1 B1 C1 D1 E1 F1 G1 H1 A1 B1 H1", "| A1+1 B1+1 C1 D1 E1 F1 G1 H1+1", 0 },
 	{ "A1 B1 C1 D1 E1 F1 G1 H1 A1 U1 B1 A1 U1", "A1+1 B1+1 | C1 D1 E1 F1 G1 H1 U1+1 A1", 0 },
 	{ "A100 Y100 A100 Y100", "| A100+100 A100+100", 0 },
+	{ "A100 X100 A100 X100", "| A100+100 A100+100", 0 },
 
 	/* TCP: sequence, ACK number, window, urgent pointer, options, reserved bits */
 	{ "A100 A100- A100", "A100 | A100+100", 0 },
@@ -555,6 +563,30 @@ static void without_a_header_packets_are_as_they_are(void **state)
 	assert_int_equal(writes, 2);
 	memset(copy + FRONT - OFFLOAD_HEADER, 0, OFFLOAD_HEADER);
 	assert_memory_equal(place, copy, sizeof(copy));
+}
+
+/* UDP without a checksum, where the right one is 0xffff: the sum alone does not tell it. */
+static void a_missing_udp_checksum_stays_missing(void **state)
+{
+	static const enum offload_kind kinds[] = { OFFLOAD_UDP4, OFFLOAD_UDP6 };
+	uint8_t p[200];
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(kinds); ++i) {
+		const struct packet_spec spec = { .kind = kinds[i], .payload = 100 };
+		const size_t len = packet_build(&spec, p), field = packet_field(p);
+
+		store16_be(p + len - 2, 0);
+		packet_finish(p, len);
+		memcpy(p + len - 2, p + field, 2);
+		packet_finish(p, len);
+		assert_int_equal(load16_be(p + field), 0xffff);
+		store16_be(p + field, 0);
+		begin(OFFLOAD_ALL);
+		give(p, len);
+		assert_int_equal(stage.out.count, 1);
+		check_nothing_lost();
+	}
 }
 
 /* No IP packet, of any length: alone, behind all that is open. */
@@ -789,7 +821,7 @@ static void run_model(const int *order, size_t count)
 static void give_random(uint64_t *seed, const char *letters, const char *specials)
 {
 	const char letter[] = { letters[test_random_below(seed, strlen(letters))], '\0' };
-	const bool is_tcp = strchr("UVWuvw", letter[0]) == NULL;
+	const bool is_tcp = strchr("UVWXuvw", letter[0]) == NULL;
 	size_t payload = test_random_below(seed, 8) ? 100 : test_random_below(seed, 200);
 	char special[4] = { 0 };
 	size_t n = 0;
@@ -811,7 +843,7 @@ static void give_random(uint64_t *seed, const char *letters, const char *special
 
 static void as_the_slow_joiner(void **state)
 {
-	static const char *const letters[] = { "A", "AaUu", "ABCDEFGHabcUVWuvw", "AYay", "U" };
+	static const char *const letters[] = { "A", "AaUu", "ABCDEFGHabcUVWuvw", "AXYay", "U" };
 	static const char *const specials[] = { "!",
 						"!ce",
 						"!cefsrutldk-<wopRn",
@@ -893,6 +925,7 @@ int main(void)
 		cmocka_unit_test(limits),
 		cmocka_unit_test(wraps),
 		cmocka_unit_test(without_a_header_packets_are_as_they_are),
+		cmocka_unit_test(a_missing_udp_checksum_stays_missing),
 		cmocka_unit_test(what_is_no_packet_ends_everything),
 		cmocka_unit_test(as_the_slow_joiner),
 		cmocka_unit_test(splitting_and_joining_give_the_same),

@@ -411,6 +411,23 @@ static void cut_packets_are_refused(void **state)
 	}
 }
 
+/* An extension header longer than the packet. */
+static void extension_headers_end_before_start(void **state)
+{
+	const struct packet_spec spec = { .kind = OFFLOAD_TCP6, .payload = 40, .between = 8 };
+	const size_t len = make_super(&spec, 10);
+	uint8_t *const place = test_guarded(len);
+	struct offload_split s;
+
+	(void)state;
+	for (uint16_t longer = 1; longer < 256; ++longer) {
+		memcpy(place, packet, len);
+		place[40] = 60;
+		place[41] = (uint8_t)longer;
+		assert_false(offload_split_begin(&s, header, place, len));
+	}
+}
+
 static void limits(void **state)
 {
 	const struct packet_spec spec = { .kind = OFFLOAD_UDP4, .payload = 8192 };
@@ -512,6 +529,7 @@ int main(void)
 		cmocka_unit_test(an_unfinished_checksum_of_zero),
 		cmocka_unit_test(contradictions_are_refused),
 		cmocka_unit_test(cut_packets_are_refused),
+		cmocka_unit_test(extension_headers_end_before_start),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(a_checksum_has_a_place_behind_the_ip_header),
 		cmocka_unit_test(random_bytes),
