@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Write the first inputs of fuzz_datagram and fuzz_protocol into tests/fuzz/corpus."""
+"""Write the first inputs of fuzz_datagram, fuzz_protocol and fuzz_offload_* into tests/fuzz/corpus."""
 import pathlib
 import struct
 
@@ -73,7 +73,82 @@ datagram = {
     "one": bytes([0, 0, 1]),
 }
 
-for name, inputs in (("protocol", protocol), ("datagram", datagram)):
+
+def checksum(data):
+    data += bytes(len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total >> 16) + (total & 0xffff)
+    return total
+
+
+def packet(version=4, proto=6, payload=300, seq=0, ident=1, flags=0x10, options=b"", extension=b"", port=1000, whole=True):
+    """A packet that is right, or (not whole) one whose checksum is that of the pseudo header."""
+    if proto == 6:
+        header = struct.pack(">HHIIBBHHH", port, 80, seq, 7, (20 + len(options)) // 4 << 4, flags, 500, 0, 0) + options
+    else:
+        header = struct.pack(">HHHH", port, 80, 8 + payload, 0)
+    body = header + bytes(i & 0xff for i in range(payload))
+    if version == 4:
+        source, target = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
+        ip = struct.pack(">BBHHHBBH", 0x45 + len(extension) // 4, 0, 20 + len(extension) + len(body), ident, 0x4000, 64,
+                         proto, 0) + source + target + extension
+        ip = ip[:10] + struct.pack(">H", 0xffff - checksum(ip)) + ip[12:]
+    else:
+        source, target = bytes([0xfd]) + bytes(14) + b"\1", bytes([0xfd]) + bytes(14) + b"\2"
+        following = bytes([proto]) + extension if extension else b""
+        ip = struct.pack(">IHBB", 0x60000000, len(following) + len(body), 60 if extension else proto, 64) + source + \
+            target + following
+    total = checksum(source + target + struct.pack(">HH", proto, len(body)))
+    if whole:
+        total = 0xffff - checksum(struct.pack(">H", total) + body)
+    at = 16 if proto == 6 else 6
+    return ip + body[:at] + struct.pack(">H", total) + body[at + 2:], len(ip)
+
+
+def from_tun(kind, size, **more):
+    data, start = packet(whole=False, **more)
+    return struct.pack("<BBHHHH", 1, kind, 0, size, start, 6 if more.get("proto") == 17 else 16) + data
+
+
+def joined(kinds, *packets):
+    return bytes([kinds]) + b"".join(struct.pack(">BH", control, len(data)) + data for control, data in packets)
+
+
+def row(count, step=300, control=0, **more):
+    return [(control, packet(seq=i * step, ident=i, payload=step, **more)[0]) for i in range(count)]
+
+
+split = {
+    "tcp4": from_tun(1, 100),
+    "tcp4-options": from_tun(1, 100, options=bytes([1, 1, 8, 10]) + bytes(8)),
+    "tcp4-ip-options": from_tun(1, 100, extension=bytes([1, 1, 1, 0])),
+    "tcp4-ecn": from_tun(0x81, 100, flags=0xd8),
+    "tcp4-fin": from_tun(1, 70, flags=0x19),
+    "tcp6": from_tun(4, 120, version=6),
+    "tcp6-extension": from_tun(4, 120, version=6, extension=bytes(7)),
+    "udp4": from_tun(5, 64, proto=17),
+    "udp6": from_tun(5, 299, version=6, proto=17),
+    "one": from_tun(1, 300),
+    "plain": bytes(10) + packet()[0],
+    "plain-unfinished": from_tun(0, 0, proto=17),
+    "ufo": from_tun(3, 64, proto=17),
+    "no-size": from_tun(1, 0),
+}
+join = {
+    "tcp4": joined(15, *row(5), *row(1, step=100, flags=0x18)),
+    "tcp6": joined(15, *row(5, version=6)),
+    "udp": joined(15, *row(4, proto=17), *row(4, proto=17, version=6)),
+    "ecn": joined(15, *row(1, flags=0xd0), *row(3, flags=0x50)),
+    "two": joined(15, *(p for pair in zip(row(5), row(5, port=1001)) for p in pair)),
+    "flush": joined(15, *row(3), *row(3, control=1)),
+    "nothing": joined(0, *row(3)),
+    "no-header": joined(0x80, *row(3)),
+    "odd": joined(15, *row(2), (6, packet(extension=bytes([1, 1, 1, 0]))[0]), (0, packet()[0][:30]), (0, b""), *row(2)),
+    "mended": joined(15, *row(4, control=6)),
+}
+
+for name, inputs in (("protocol", protocol), ("datagram", datagram), ("offload_split", split), ("offload_join", join)):
     folder = CORPUS / name
     folder.mkdir(parents=True, exist_ok=True)
     for seed, content in inputs.items():
