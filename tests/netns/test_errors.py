@@ -1,0 +1,68 @@
+"""Every call that reads or writes fails in every way: the first, the third, all for a while. Traffic goes on."""
+import time
+
+import pytest
+
+from bench import Bench
+from faults import ALWAYS, Faults
+from flow import Tcp, Udp
+from harness import scenario
+
+# The calls, and what they may say. What comes back at once for ever, without a wait between, is no use to anybody.
+CALLS = [
+    ("udp-send", ["ENOBUFS", "EAGAIN", "EIO", "EINVAL", "EMSGSIZE", "EPERM", "ENETUNREACH", "ENOMEM"]),
+    ("udp-receive", ["EINTR", "ECONNREFUSED", "ENOMEM", "EIO"]),
+    ("tun-read", ["EINTR", "EAGAIN", "ENOMEM", "EIO", "EINVAL"]),
+    ("tun-write", ["EIO", "EINVAL", "ENOBUFS", "EAGAIN", "ENOMEM"]),
+    ("wait", ["EINTR"]),
+]
+
+
+def talk(bench, count=4):
+    """Both ways, whether it gets through or not."""
+    for _ in range(count):
+        bench.poke()
+        bench.echo(seconds=0.02)
+
+
+@pytest.mark.parametrize("call, errors", CALLS, ids=[call for call, _ in CALLS])
+@scenario(seconds=60, lacks="is linked statically")
+def fn10_errors_of_every_call(lab, call, errors):
+    faults = Faults()
+    bench = Bench(lab, env=faults.environment)
+    bench.connect()
+    for error in errors:
+        for skip, times in ((0, 1), (2, 1), (0, ALWAYS)):
+            faults.fail(call, error, skip, times)
+            cpu, begin = bench.engine.cpu_seconds(), time.monotonic()
+            talk(bench, 12 if times == ALWAYS else 4)
+            used, lasted = bench.engine.cpu_seconds() - cpu, time.monotonic() - begin
+            faults.mend(call)
+            assert faults.failed(call) > 0, f"{call} never failed: the test is wrong"
+            bench.peer.drain(0.01)
+            assert bench.engine.alive(), f"{call}: {error} ends it"
+            assert bench.echo(seconds=3) and bench.echo(family=6), f"{call}: dead after {error}, {times} times"
+            if times == ALWAYS:
+                print(f"{call} {error}: {faults.failed(call)} failed, {used:.2f} s of CPU in {lasted:.2f} s")
+                assert used < lasted / 2 or call not in ("udp-send", "tun-write"), "it spins"
+
+
+@pytest.mark.parametrize("call", ["udp-send-segmented", "udp-send-batch-short", "tun-write-super"])
+@scenario(seconds=60, lacks="is linked statically")
+def fn10_a_batch_that_is_refused_goes_out_one_by_one(lab, call):
+    """Whatever an offload of the host says, once or for ever: not one packet is lost by it, and order stays."""
+    faults = Faults()
+    a, b = lab.pair()
+    lab.tunnel(a, b, env=faults.environment)
+    assert a.ping("10.9.0.2", 2) == 2
+    for number, (error, skip, times) in enumerate([("EIO", 0, 1), ("EMSGSIZE", 2, 1), ("EINVAL", 0, 3), ("EIO", 0, ALWAYS)]):
+        faults.fail(call, error, skip, times)
+        udp = Udp(lab, b, "10.9.0.2", port=6100 + number)
+        udp.send(a, 3000, 1200, rate=3000, segments=16)
+        stream = Tcp(lab, b, a, "10.9.0.1", 4, 7100 + number)
+        stream.end()
+        udp.end_in_order(share=0.99)
+        if not faults.calls(call):
+            pytest.skip("it never makes such a call")
+        faults.mend(call)
+        assert faults.failed(call) > 0
