@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,12 +16,13 @@
 #include "device/device_private.h"
 
 /*
- * The brain: one loop over the handshake ring, the timer, the link and a guest. It sleeps until one
- * of them has something; there is one deadline and no tick.
+ * The brain: one loop over the handshake lanes, the helpers' results, the timer, the link and a
+ * guest. It sleeps until one of them has something; there is one deadline and no tick. It computes
+ * no Diffie-Hellman but for a new private key.
  */
 enum {
 	TURN = 64,
-	LANE_TURN = 4096, /* into the ring: how much waits there tells of load */
+	LOADED_PAUSE_MS = 1,
 	MESSAGE_ROOM = sizeof(struct message_data) + MESSAGE_MAX + MESSAGE_PADDING + MESSAGE_TAG
 };
 
@@ -35,6 +37,8 @@ struct brain {
 	int signals;
 	uint64_t bind_again; /* boot time; TIME_NEVER unless a link is up and has no socket */
 	uint64_t bind_pause; /* ns before the next try, doubled each time */
+	bool lanes_due;      /* somebody said that there are handshake messages */
+	bool is_deaf;        /* to the lanes: their time comes by itself */
 	bool is_ending;
 	enum device_end end;
 	uint8_t message[MESSAGE_ROOM]; /* for staged packets */
@@ -82,6 +86,14 @@ static void send_datagram(struct device *d, const struct handshake_datagram *dat
 	pthread_mutex_unlock(&d->lock);
 }
 
+/* There is room: whoever calls has made it or has asked. */
+static void give_job(struct brain *b, struct handshake_job *job)
+{
+	const bool has_room = helper_put(&b->d->helper, job);
+
+	assert(has_room);
+}
+
 static void log_step(enum handshake_task task, enum handshake_step step,
 		     const struct key_public *peer, const struct endpoint *from)
 {
@@ -102,56 +114,80 @@ static void log_step(enum handshake_task task, enum handshake_step step,
 		 step == HANDSHAKE_DROPPED ? ": dropped, `diagnose=1' says why" : "");
 }
 
-static void finish_step(struct device *d, enum handshake_step step, struct handshake_job *job,
-			struct handshake_datagram *datagram)
+/* What the helper has computed is decided, and what the decision asks for is done. */
+static void finish_job(struct brain *b, struct handshake_job *job)
 {
-	while (step == HANDSHAKE_WORK) {
-		const enum handshake_task task = job->task;
-		const struct key_public peer = job->remote;
-		const struct endpoint from = job->from;
+	struct device *d = b->d;
+	const enum handshake_task task = job->task;
+	const struct key_public peer = job->remote;
+	const struct endpoint from = job->from;
+	struct handshake_datagram datagram;
+	enum handshake_step step;
 
-		handshake_compute(job);
-		pthread_mutex_lock(&d->lock);
-		step = handshake_commit(d->core, device_now(), job, datagram);
-		pthread_mutex_unlock(&d->lock);
-		if (step != HANDSHAKE_WORK)
-			log_step(task, step, &peer, &from);
+	pthread_mutex_lock(&d->lock);
+	step = handshake_commit(d->core, device_now(), job, &datagram);
+	pthread_mutex_unlock(&d->lock);
+	switch (step) {
+	case HANDSHAKE_WORK:
+		give_job(b, job);
+		return;
+	case HANDSHAKE_SEND:
+		send_datagram(d, &datagram);
+		break;
+	case HANDSHAKE_DONE:
+	case HANDSHAKE_DROPPED:
+		break;
 	}
-	if (step == HANDSHAKE_SEND)
-		send_datagram(d, datagram);
+	log_step(task, step, &peer, &from);
 }
 
-static bool handle_message(struct device *d)
+static bool take_results(struct brain *b)
 {
-	struct handshake_datagram datagram;
 	struct handshake_job job;
-	struct ring_entry entry;
-	enum handshake_step step;
-	size_t backlog;
 
-	if (!ring_take(&d->ring, &entry, &backlog))
-		return false;
-	device_count(d, COUNT_HANDSHAKES_HANDLED, 1);
-	pthread_mutex_lock(&d->lock);
-	step = handshake_receive(d->core, device_now(),
-				 &(struct handshake_arrival){ .bytes = entry.bytes,
-							      .len = entry.len,
-							      .from = entry.from,
-							      .to = entry.to,
-							      .backlog = backlog },
-				 &job, &datagram);
-	pthread_mutex_unlock(&d->lock);
-	finish_step(d, step, &job, &datagram);
+	for (int i = 0; i < TURN; ++i) {
+		if (!helper_take(&b->d->helper, &job))
+			return false;
+		finish_job(b, &job);
+	}
 	return true;
+}
+
+static void admit(struct brain *b, const struct ring_entry *entry)
+{
+	struct device *d = b->d;
+	struct handshake_job job;
+	enum handshake_step step;
+
+	pthread_mutex_lock(&d->lock);
+	step = handshake_admit(d->core, device_now(),
+			       &(struct handshake_arrival){ .bytes = entry->bytes,
+							    .len = entry->len,
+							    .from = entry->from,
+							    .to = entry->to },
+			       &job);
+	pthread_mutex_unlock(&d->lock);
+	if (step == HANDSHAKE_WORK)
+		give_job(b, &job);
+}
+
+/* Some room is left for handshakes of our own. */
+static void admit_waiting(struct brain *b)
+{
+	struct ring_entry entry;
+
+	while (helper_room(&b->d->helper) > HELPER_JOBS / 4 && lanes_take(&b->d->lanes, &entry))
+		admit(b, &entry);
 }
 
 static bool handle_output(struct brain *b)
 {
 	struct device *d = b->d;
 	struct output output = { .packet = b->message + sizeof(struct message_data) };
-	struct handshake_datagram datagram;
 	enum output_kind kind;
 
+	if (!helper_room(&d->helper))
+		return false; /* a result wakes us */
 	pthread_mutex_lock(&d->lock);
 	kind = core_pull(d->core, device_now(), &output);
 	pthread_cond_signal(&d->settled); /* asking tells that the last packet has gone */
@@ -160,7 +196,7 @@ static bool handle_output(struct brain *b)
 	case OUTPUT_NONE:
 		return false;
 	case OUTPUT_JOB:
-		finish_step(d, HANDSHAKE_WORK, &output.job, &datagram);
+		give_job(b, &output.job);
 		break;
 	case OUTPUT_PACKET:
 		device_seal_and_send(d, &output.sending, b->message, output.len);
@@ -169,24 +205,30 @@ static bool handle_output(struct brain *b)
 	return true;
 }
 
-/* A bounded turn of protocol work. True: there is more. */
+static bool handle_outputs(struct brain *b)
+{
+	for (int i = 0; i < TURN; ++i)
+		if (!handle_output(b))
+			return false;
+	return true;
+}
+
+/* A bounded turn of protocol work: none of its parts can hold up another. True: there is more. */
 static bool work(struct brain *b)
 {
 	struct device *d = b->d;
-	bool more = false;
+	const struct moment now = device_now();
+	bool more;
 
 	pthread_mutex_lock(&d->lock);
-	core_tick(d->core, device_now());
+	core_tick(d->core, now);
 	pthread_mutex_unlock(&d->lock);
-	for (int i = 0; i < TURN; ++i) {
-		const bool message = handle_message(d);
-		const bool output = handle_output(b);
-
-		more = message || output;
-		if (!more)
-			break;
-	}
-	return more;
+	more = take_results(b);
+	more |= handle_outputs(b);
+	if (b->lanes_due || b->is_deaf)
+		b->lanes_due = lanes_turn(&d->lanes, d, now);
+	admit_waiting(b);
+	return more || b->lanes_due;
 }
 
 static void arm_timer(struct brain *b, uint64_t deadline)
@@ -201,18 +243,31 @@ static void arm_timer(struct brain *b, uint64_t deadline)
 		log_line(LOG_ERROR, "cannot set the timer: %s", strerror(errno));
 }
 
-/* How long may the loop sleep? Also settles what a worker compares with to decide whether to wake
- * us. */
+/* Under load it is the clock that says when to look at the lanes. */
+static void listen_to_lanes(struct brain *b, bool listens)
+{
+	struct epoll_event event = { .events = listens ? EPOLLIN : 0, .data.fd = b->d->lane_poll };
+
+	if (b->is_deaf == !listens)
+		return;
+	b->is_deaf = !listens;
+	if (epoll_ctl(b->poll, EPOLL_CTL_MOD, b->d->lane_poll, &event))
+		log_line(LOG_ERROR, "cannot watch the handshake sockets: %s", strerror(errno));
+}
+
+/* How long may the loop sleep? Also counts what the gate dropped in this turn, and settles what a
+ * worker compares with to decide whether to wake us. */
 static int prepare_sleep(struct brain *b, bool more)
 {
 	struct device *d = b->d;
 	uint64_t deadline;
+	const bool is_loaded = gate_is_loaded(core_gate(d->core), device_now().boot);
 	bool changed;
 
-	if (more)
-		return 0;
+	listen_to_lanes(b, !is_loaded);
 	pthread_mutex_lock(&d->lock);
-	more = core_has_output(d->core);
+	handshake_fold(d->core, device_now());
+	more = more || (core_has_output(d->core) && helper_room(&d->helper));
 	deadline = core_deadline(d->core);
 	if (deadline > b->bind_again)
 		deadline = b->bind_again;
@@ -221,7 +276,7 @@ static int prepare_sleep(struct brain *b, bool more)
 	pthread_mutex_unlock(&d->lock);
 	if (changed)
 		arm_timer(b, deadline);
-	return more ? 0 : -1;
+	return more ? 0 : is_loaded ? LOADED_PAUSE_MS : -1;
 }
 
 /* False: no socket can be had now; tried again later, and by a set of listen_port. */
@@ -274,29 +329,13 @@ static void follow_link(struct brain *b)
 		 (unsigned int)d->port);
 }
 
-/* A GRO aggregate of handshake messages is a flood: what of it has no room is dropped. */
-static void read_lane(struct brain *b, int which)
-{
-	const struct udp_listener listener = { .error = device_note_error, .ctx = b->d };
-	struct udp_slot slot = { .bytes = b->message, .room = sizeof(b->message) };
-
-	for (int family = FAMILY_V4; family <= FAMILY_V6; family += FAMILY_V6 - FAMILY_V4) {
-		const int fd = device_socket(b->d, (enum family)family, which);
-
-		if (fd < 0)
-			continue;
-		(void)udp_drain_errors(fd, &listener); /* an ICMP message finds any of the group */
-		for (int i = 0; i < LANE_TURN && udp_receive(fd, &slot, 1) > 0; ++i)
-			device_take_handshakes(b->d, &slot);
-	}
-}
-
 static void handle_wake(struct brain *b)
 {
 	uint64_t n;
 
 	(void)!read(b->d->wake, &n, sizeof(n)); /* what matters is that it is empty */
 	atomic_store(&b->d->wake_is_set, false);
+	b->lanes_due = true; /* it may be for the ring */
 	if (atomic_load(&b->d->tun_is_gone))
 		end(b, DEVICE_TUN_GONE);
 }
@@ -346,11 +385,10 @@ static void handle(struct brain *b, int fd)
 		handle_wake(b);
 	else if (fd == b->timer)
 		handle_timer(b);
-	else if (fd == b->d->lane_poll) {
-		read_lane(b, UDP_LANE_COOKIE);
-		read_lane(b, UDP_LANE_PLAIN);
-	} else if (fd == b->signals)
+	else if (fd == b->signals)
 		handle_signal(b);
+	else if (fd == b->d->lane_poll)
+		b->lanes_due = true;
 	else if (fd == b->d->link.fd) {
 		if (link_handle(&b->d->link))
 			follow_link(b);
@@ -449,8 +487,11 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 	};
 	err = open_brain(b);
 	if (!err)
+		err = helper_start(&d->helper);
+	if (!err)
 		err = worker_start(d);
 	if (err) {
+		helper_stop(&d->helper);
 		log_line(LOG_ERROR, "cannot start: %s", strerror(-err));
 	} else {
 		follow_link(b);
@@ -459,6 +500,7 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 			guest->is_running(guest->ctx);
 		loop(b);
 		worker_stop(d);
+		helper_stop(&d->helper);
 		device_end_identity(d);
 		pthread_mutex_lock(&d->lock);
 		core_down(d->core, device_now());

@@ -56,11 +56,16 @@ static void log_handshake(void *ctx, const struct key_private *local,
 	keylog_handshake(&d->keylog, local, remote, ephemeral, psk);
 }
 
+static void result_is_there(void *ctx)
+{
+	device_wake_brain(ctx);
+}
+
 static struct core *new_core(struct device *d)
 {
 	const struct core_config config = {
 		.memory = { .take = take, .give = give },
-		.entropy = { .fill = fill },
+		.entropy = d->entropy,
 		.ratelimit_sets = RATELIMIT_SETS,
 		.staged_budget = STAGED_BUDGET,
 		.key_log = d->keylog.fd >= 0 ? log_handshake : NULL,
@@ -72,10 +77,15 @@ static struct core *new_core(struct device *d)
 
 static int open_parts(struct device *d, struct diag *why)
 {
-	int err = ring_init(&d->ring);
+	int err = ring_init(&d->ring, HANDSHAKE_QUEUE);
 
+	if (!err)
+		err = lanes_init(&d->lanes);
+	if (!err)
+		err = helper_init(&d->helper, result_is_there, d);
 	if (err)
 		return err;
+	d->entropy = (struct entropy){ .fill = fill };
 	d->core = new_core(d);
 	if (!d->core) {
 		diag_set(why, DIAG_ERROR, "engine-start", 0,
@@ -164,6 +174,8 @@ struct device *device_free(struct device *d)
 	keylog_close(&d->keylog);
 	tun_close(&d->tun);
 	ring_done(&d->ring);
+	lanes_done(&d->lanes);
+	helper_done(&d->helper);
 	evidence_done(&d->evidence);
 	pthread_cond_destroy(&d->settled);
 	pthread_mutex_destroy(&d->lock);

@@ -8,6 +8,8 @@
 
 #include "device/device.h"
 #include "device/evidence.h"
+#include "device/helper.h"
+#include "device/lanes.h"
 #include "device/link.h"
 #include "device/ring.h"
 #include "device/udp.h"
@@ -47,7 +49,10 @@ struct device {
 	uint32_t mark;
 	_Atomic unsigned int mtu;
 
-	struct ring ring;
+	struct ring ring;   /* handshake messages that the workers found */
+	struct lanes lanes; /* the brain's */
+	struct helper helper;
+	struct entropy entropy;
 	struct evidence evidence;
 	_Atomic uint64_t counts[COUNT_LAST];
 

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-int ring_init(struct ring *r)
+int ring_init(struct ring *r, size_t room)
 {
 	memset(r, 0, sizeof(*r));
-	r->entries = calloc(HANDSHAKE_QUEUE, sizeof(*r->entries));
+	r->room = room;
+	r->entries = calloc(room, sizeof(*r->entries));
 	if (!r->entries)
 		return -ENOMEM;
 	pthread_mutex_init(&r->lock, NULL);
@@ -29,9 +30,9 @@ bool ring_push(struct ring *r, const uint8_t *bytes, size_t len, const struct en
 	bool fits;
 
 	pthread_mutex_lock(&r->lock);
-	fits = r->used < HANDSHAKE_QUEUE;
+	fits = r->used < r->room;
 	if (fits) {
-		struct ring_entry *e = &r->entries[(r->first + r->used++) % HANDSHAKE_QUEUE];
+		struct ring_entry *e = &r->entries[(r->first + r->used++) % r->room];
 
 		memcpy(e->bytes, bytes, len);
 		e->len = len;
@@ -42,7 +43,7 @@ bool ring_push(struct ring *r, const uint8_t *bytes, size_t len, const struct en
 	return fits;
 }
 
-bool ring_take(struct ring *r, struct ring_entry *ret, size_t *ret_backlog)
+bool ring_take(struct ring *r, struct ring_entry *ret)
 {
 	bool any;
 
@@ -50,9 +51,19 @@ bool ring_take(struct ring *r, struct ring_entry *ret, size_t *ret_backlog)
 	any = r->used > 0;
 	if (any) {
 		*ret = r->entries[r->first];
-		r->first = (r->first + 1) % HANDSHAKE_QUEUE;
-		*ret_backlog = --r->used;
+		r->first = (r->first + 1) % r->room;
+		--r->used;
 	}
 	pthread_mutex_unlock(&r->lock);
 	return any;
+}
+
+size_t ring_backlog(struct ring *r)
+{
+	size_t used;
+
+	pthread_mutex_lock(&r->lock);
+	used = r->used;
+	pthread_mutex_unlock(&r->lock);
+	return used;
 }

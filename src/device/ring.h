@@ -11,8 +11,8 @@
 #include "wg/message.h"
 
 /*
- * Handshake messages on their way from the workers to the brain: HANDSHAKE_QUEUE of them, the
- * memory taken once. A full ring refuses the newest. Any thread may push; the brain takes.
+ * Handshake messages on their way to where they are dealt with. The memory is taken once, and used
+ * only as far as it was ever filled. A full ring refuses the newest. Any thread may push or take.
  */
 struct ring_entry {
 	uint8_t bytes[MESSAGE_HANDSHAKE_MAX];
@@ -24,16 +24,17 @@ struct ring_entry {
 struct ring {
 	pthread_mutex_t lock;
 	struct ring_entry *entries;
+	size_t room;
 	size_t first;
 	size_t used;
 };
 
-MUST_CHECK int ring_init(struct ring *r); /* 0 or -ENOMEM */
+MUST_CHECK int ring_init(struct ring *r, size_t room); /* 0 or -ENOMEM */
 void ring_done(struct ring *r);
 /* False: full. */
 MUST_CHECK bool ring_push(struct ring *r, const uint8_t *bytes, size_t len,
 			  const struct endpoint *from, const struct source *to);
-/* False: empty. *ret_backlog: how many are left behind it. */
-MUST_CHECK bool ring_take(struct ring *r, struct ring_entry *ret, size_t *ret_backlog);
+MUST_CHECK bool ring_take(struct ring *r, struct ring_entry *ret); /* false: empty */
+size_t ring_backlog(struct ring *r);                               /* how many wait */
 
 #endif

@@ -128,6 +128,12 @@ struct udp_message {
  */
 MUST_CHECK enum udp_sent udp_send(int fd, const struct udp_message *message,
 				  const struct udp_listener *listener, int *ret_error);
+/*
+ * At most UDP_SLOTS_MAX single datagrams of one family, as far as the host takes them: one that it
+ * refuses is left out. How many were sent.
+ */
+unsigned int udp_send_batch(int fd, const struct udp_message *messages, unsigned int n,
+			    const struct udp_listener *listener);
 /* Drain a socket's error queue (EPOLLERR). Returns how many entries there were. */
 unsigned int udp_drain_errors(int fd, const struct udp_listener *listener);
 

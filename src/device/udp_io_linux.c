@@ -159,21 +159,34 @@ union constant {
 	void *wanted;
 };
 
-/* One try. 0 or a positive errno. */
-static int try_send(int fd, const struct udp_message *message, bool with_source)
+struct letter { /* what the kernel reads beside the bytes of a message */
+	_Alignas(struct cmsghdr) uint8_t control[UDP_CONTROL_ROOM];
+	struct sockaddr_storage to;
+	struct iovec part;
+};
+
+static void address(const struct udp_message *message, bool with_source, struct letter *l,
+		    struct msghdr *ret)
 {
 	static const struct source none;
 	const enum family family = message->to.ip.family == FAMILY_V4 ? FAMILY_V4 : FAMILY_V6;
-	_Alignas(struct cmsghdr) uint8_t control[UDP_CONTROL_ROOM];
-	struct sockaddr_storage address;
 	const union constant data = { .given = message->bytes };
-	struct iovec part = { data.wanted, message->len };
-	struct msghdr m = { .msg_name = &address, .msg_iov = &part, .msg_iovlen = 1 };
 
-	m.msg_namelen = udp_write_address(&message->to, &address);
-	m.msg_controllen = udp_write_control(family, with_source ? &message->source : &none,
-					     message->tos, message->segment, control);
-	m.msg_control = m.msg_controllen ? control : NULL;
+	l->part = (struct iovec){ data.wanted, message->len };
+	*ret = (struct msghdr){ .msg_name = &l->to, .msg_iov = &l->part, .msg_iovlen = 1 };
+	ret->msg_namelen = udp_write_address(&message->to, &l->to);
+	ret->msg_controllen = udp_write_control(family, with_source ? &message->source : &none,
+						message->tos, message->segment, l->control);
+	ret->msg_control = ret->msg_controllen ? l->control : NULL;
+}
+
+/* One try. 0 or a positive errno. */
+static int try_send(int fd, const struct udp_message *message, bool with_source)
+{
+	struct letter letter;
+	struct msghdr m;
+
+	address(message, with_source, &letter, &m);
 	return sendmsg(fd, &m, MSG_NOSIGNAL) >= 0 ? 0 : errno;
 }
 
@@ -202,4 +215,30 @@ enum udp_sent udp_send(int fd, const struct udp_message *message,
 	}
 	*ret_error = error;
 	return UDP_FAILED;
+}
+
+unsigned int udp_send_batch(int fd, const struct udp_message *messages, unsigned int n,
+			    const struct udp_listener *listener)
+{
+	struct mmsghdr headers[UDP_SLOTS_MAX];
+	struct letter letters[UDP_SLOTS_MAX];
+	unsigned int sent = 0, at = 0, tries = 0;
+
+	for (unsigned int i = 0; i < n; ++i)
+		address(&messages[i], true, &letters[i], &headers[i].msg_hdr);
+	while (fd >= 0 && at < n) {
+		const int got = sendmmsg(fd, headers + at, n - at, MSG_NOSIGNAL);
+
+		if (got > 0) {
+			sent += (unsigned int)got;
+			at += (unsigned int)got;
+			tries = 0;
+			continue;
+		}
+		/* Once more: it may be the fate of an earlier one that we were told. */
+		(void)udp_drain_errors(fd, listener);
+		at += tries;
+		tries = !tries;
+	}
+	return sent;
 }

@@ -150,7 +150,9 @@ static bool fill_group(enum family family, const struct udp_config *c, uint16_t 
 		       int sockets[static UDP_SOCKETS])
 {
 	const int workers = c->workers ? (int)c->workers : 1;
+	struct udp_config lane = *c;
 
+	lane.joins = false; /* handshake messages are read one by one */
 	if (share(sockets[0]))
 		return false;
 	for (int i = 1; i < workers; ++i) {
@@ -159,7 +161,7 @@ static bool fill_group(enum family family, const struct udp_config *c, uint16_t 
 			return false;
 	}
 	for (int i = UDP_LANE_PLAIN; i <= UDP_LANE_COOKIE; ++i) {
-		sockets[i] = join_group(family, c, BUFFER_LANE, port);
+		sockets[i] = join_group(family, &lane, BUFFER_LANE, port);
 		if (sockets[i] < 0)
 			return false;
 	}

@@ -277,6 +277,8 @@ class Peer:
                     self.cookie = consume_cookie(self.remote, message, last.message)
                 time.sleep(0.05)
                 continue
+            if message[8:12] != struct.pack("<I", last.index):
+                continue  # of an earlier try
             session = self.add(last.consume(message))
             if confirm:
                 self.send(session.seal())
