@@ -5,10 +5,12 @@ _warren()
 
 	if [[ ${COMP_WORDS[0]##*/} != warrend && $COMP_CWORD -eq 1 ]]; then
 		mapfile -t COMPREPLY < <(compgen -W 'run --help --version' -- "$word")
+	elif [[ $previous == --cipher ]]; then
+		mapfile -t COMPREPLY < <(compgen -W 'auto libcrypto avx2' -- "$word")
 	elif [[ $previous == --key-log ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	else
-		mapfile -t COMPREPLY < <(compgen -W '-f --foreground --key-log --help --version' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W '-f --foreground --cipher --key-log --help --version' -- "$word")
 	fi
 }
 complete -F _warren warren warrend

@@ -6,5 +6,6 @@ for program in warren warrend
 	set -l when true
 	test $program = warren; and set when '__fish_seen_subcommand_from run'
 	complete -c $program -n $when -f -s f -l foreground -d 'stay in the foreground and log to standard error'
+	complete -c $program -n $when -l cipher -x -a 'auto libcrypto avx2' -d 'the code that seals and opens packets'
 	complete -c $program -n $when -l key-log -r -d 'append the keys of every handshake to a file, for Wireshark'
 end

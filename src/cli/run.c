@@ -31,6 +31,8 @@
 struct options {
 	const char *name;
 	const char *key_log;
+	const char *cipher_name;
+	enum crypto_cipher cipher;
 	bool is_foreground;
 };
 
@@ -43,7 +45,8 @@ struct engine {
 	char name[TUN_NAME]; /* for the log */
 };
 
-static const char run_usage[] = "Usage: warren run [-f] [--key-log FILE] INTERFACE\n";
+static const char run_usage[] =
+	"Usage: warren run [-f] [--cipher NAME] [--key-log FILE] INTERFACE\n";
 
 static void print_run_help(void)
 {
@@ -53,6 +56,9 @@ static void print_run_help(void)
 	       "to end: SIGTERM, the interface or its socket %s/INTERFACE.sock removed.\n"
 	       "`wg' configures it, `ip' gives it addresses and sets it up.\n\n"
 	       "  -f, --foreground   stay in the foreground and log to standard error\n"
+	       "  --cipher NAME      code for packets: avx2, libcrypto, or auto, the faster one "
+	       "that "
+	       "this machine has\n"
 	       "  --key-log FILE     append every handshake's keys to FILE for Wireshark. Who "
 	       "reads FILE reads the\n"
 	       "                     traffic: for debugging your own tunnel only\n"
@@ -68,6 +74,7 @@ static int parse(int argc, char *argv[], struct options *ret)
 {
 	static const struct option longs[] = {
 		{ "foreground", no_argument, NULL, 'f' },
+		{ "cipher", required_argument, NULL, 'c' },
 		{ "key-log", required_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
@@ -77,11 +84,15 @@ static int parse(int argc, char *argv[], struct options *ret)
 	int option;
 
 	opterr = 0;
-	*ret = (struct options){ .is_foreground = foreground && strcmp(foreground, "1") == 0 };
+	*ret = (struct options){ .cipher_name = "auto",
+				 .is_foreground = foreground && strcmp(foreground, "1") == 0 };
 	while ((option = getopt_long(argc, argv, "fhv", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'f':
 			ret->is_foreground = true;
+			break;
+		case 'c':
+			ret->cipher_name = optarg;
 			break;
 		case 'k':
 			ret->key_log = optarg;
@@ -100,6 +111,11 @@ static int parse(int argc, char *argv[], struct options *ret)
 	}
 	if (argc - optind != 1) {
 		fprintf(stderr, "warren: run wants the name of one interface\n%s", run_usage);
+		return EXIT_USAGE;
+	}
+	if (!crypto_cipher_from_name(ret->cipher_name, &ret->cipher)) {
+		fprintf(stderr, "warren: run: `--cipher %s' is none of auto, libcrypto, avx2\n%s",
+			ret->cipher_name, run_usage);
 		return EXIT_USAGE;
 	}
 	ret->name = argv[optind];
@@ -345,6 +361,29 @@ static bool is_log_level(const char *text)
 	return !text || log_level_from_text(text, LOG_ERROR) == log_level_from_text(text, LOG_WARN);
 }
 
+static int start_crypto(const struct options *o)
+{
+	enum crypto_choice choice;
+
+	if (!crypto_self_test()) {
+		fprintf(stderr, "warren: the cryptography of this machine gives wrong answers; not "
+				"starting\n");
+		return 1;
+	}
+	choice = crypto_choose_cipher(o->cipher);
+	if (choice != CRYPTO_CHOSEN && o->cipher != CRYPTO_CIPHER_AUTO) {
+		fprintf(stderr, "warren: --cipher %s: %s\n", o->cipher_name,
+			choice == CRYPTO_NOT_HERE ? "this CPU or this build does not have it"
+						  : "it gives wrong answers on this machine");
+		return 1;
+	}
+	if (choice == CRYPTO_WRONG_ANSWERS)
+		log_line(LOG_ERROR, "the fast cipher gives wrong answers on this machine; using %s",
+			 crypto_cipher_name());
+	log_line(LOG_DEBUG, "cipher %s", crypto_cipher_name());
+	return 0;
+}
+
 static int run_main(int argc, char *argv[])
 {
 	struct engine e = { .parent = -1 };
@@ -358,11 +397,9 @@ static int run_main(int argc, char *argv[])
 	if (!is_log_level(getenv("LOG_LEVEL")))
 		log_line(LOG_WARN, "LOG_LEVEL knows debug, info, warn, error and silent");
 	harden_process();
-	if (!crypto_self_test()) {
-		fprintf(stderr, "warren: the cryptography of this machine gives wrong answers; not "
-				"starting\n");
-		return 1;
-	}
+	code = start_crypto(&options);
+	if (code)
+		return code;
 	device_hold_signals();
 	code = open_engine(&options, &e);
 	if (code)
@@ -379,7 +416,7 @@ static int run_main(int argc, char *argv[])
 
 const struct command command_run = {
 	.name = "run",
-	.usage = "[-f] [--key-log FILE] INTERFACE",
+	.usage = "[OPTION]... INTERFACE",
 	.purpose = "the userspace engine on one interface",
 	.run = run_main,
 };

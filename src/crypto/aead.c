@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "crypto/batch.h"
 
 /* One per thread and direction: turning a context round would set its cipher up again. */
 struct contexts {
@@ -122,9 +123,9 @@ static bool open_one(EVP_CIPHER_CTX *ctx, uint8_t *ret, const uint8_t *sealed, s
 	       EVP_DecryptFinal_ex(ctx, rest, &n) == 1;
 }
 
-static void nonce_from_counter(uint64_t counter, uint8_t ret[static CRYPTO_NONCE])
+static void nonce_from_counter(uint32_t first, uint64_t counter, uint8_t ret[static CRYPTO_NONCE])
 {
-	store32_le(ret, 0);
+	store32_le(ret, first);
 	store64_le(ret + 4, counter);
 }
 
@@ -162,7 +163,7 @@ bool crypto_seal(uint8_t *ret, const void *plain, size_t len, const void *ad, si
 {
 	uint8_t nonce[CRYPTO_NONCE];
 
-	nonce_from_counter(counter, nonce);
+	nonce_from_counter(0, counter, nonce);
 	return crypto_seal_nonce(ret, plain, len, ad, adlen, nonce, key);
 }
 
@@ -171,12 +172,13 @@ bool crypto_open(uint8_t *ret, const void *sealed, size_t len, const void *ad, s
 {
 	uint8_t nonce[CRYPTO_NONCE];
 
-	nonce_from_counter(counter, nonce);
+	nonce_from_counter(0, counter, nonce);
 	return crypto_open_nonce(ret, sealed, len, ad, adlen, nonce, key);
 }
 
 /* After a failure some packets would still be plain text: none is left to be sent. */
-bool crypto_seal_batch(struct crypto_packet *packets, size_t n, const struct key_shared *key)
+static bool seal_batch(struct crypto_packet *packets, size_t n, const struct key_shared *key,
+		       uint32_t first)
 {
 	EVP_CIPHER_CTX *ctx = start(true, key);
 	uint8_t nonce[CRYPTO_NONCE];
@@ -185,7 +187,7 @@ bool crypto_seal_batch(struct crypto_packet *packets, size_t n, const struct key
 	for (size_t i = 0; ok && i < n; ++i) {
 		struct crypto_packet *p = &packets[i];
 
-		nonce_from_counter(p->counter, nonce);
+		nonce_from_counter(first, p->counter, nonce);
 		ok = seal_one(ctx, p->data, p->data, p->len, (struct extra){ 0 }, nonce);
 	}
 	stop(ctx);
@@ -194,7 +196,8 @@ bool crypto_seal_batch(struct crypto_packet *packets, size_t n, const struct key
 	return ok;
 }
 
-void crypto_open_batch(struct crypto_packet *packets, size_t n, const struct key_shared *key)
+static void open_batch(struct crypto_packet *packets, size_t n, const struct key_shared *key,
+		       uint32_t first)
 {
 	EVP_CIPHER_CTX *ctx = start(false, key);
 	uint8_t nonce[CRYPTO_NONCE];
@@ -202,10 +205,22 @@ void crypto_open_batch(struct crypto_packet *packets, size_t n, const struct key
 	for (size_t i = 0; i < n; ++i) {
 		struct crypto_packet *p = &packets[i];
 
-		nonce_from_counter(p->counter, nonce);
+		nonce_from_counter(first, p->counter, nonce);
 		p->ok = ctx && open_one(ctx, p->data, p->data, p->len, (struct extra){ 0 }, nonce);
 		if (!p->ok)
 			crypto_wipe(p->data, p->len);
 	}
 	stop(ctx);
 }
+
+static bool is_always_here(void)
+{
+	return true;
+}
+
+const struct batch batch_libcrypto = {
+	.name = "libcrypto",
+	.is_here = is_always_here,
+	.seal = seal_batch,
+	.open = open_batch,
+};

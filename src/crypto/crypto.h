@@ -10,8 +10,9 @@
 
 /*
  * The one door to primitives. X25519 and ChaCha20-Poly1305 come from libcrypto (one context per
- * thread, made at first use, freed with the thread); BLAKE2s and HChaCha20 are ours. No function
- * branches or indexes on a secret. Every function may be called from any thread.
+ * thread, made at first use, freed with the thread); BLAKE2s and HChaCha20 are ours, and so is a
+ * second, faster ChaCha20-Poly1305 for batches. No function branches or indexes on a secret. Every
+ * function may be called from any thread.
  *
  * Sources: X25519 RFC 7748, ChaCha20-Poly1305 RFC 8439, BLAKE2s RFC 7693, HMAC RFC 2104 and HKDF
  * RFC 5869 over BLAKE2s as in the WireGuard paper 5.4, XChaCha20-Poly1305
@@ -80,6 +81,22 @@ struct crypto_packet {
 MUST_CHECK bool crypto_seal_batch(struct crypto_packet *packets, size_t n,
 				  const struct key_shared *key);
 void crypto_open_batch(struct crypto_packet *packets, size_t n, const struct key_shared *key);
+
+/*
+ * Which code does the batches: libcrypto's until something is chosen. AUTO is the fastest that this
+ * CPU has and that passes its self-test, which is run at each choice and takes milliseconds; at
+ * worst it is libcrypto. Choose at start; later too, from any thread, for the batches to come.
+ */
+enum crypto_cipher { CRYPTO_CIPHER_AUTO, CRYPTO_CIPHER_LIBCRYPTO, CRYPTO_CIPHER_AVX2 };
+enum crypto_choice {
+	CRYPTO_CHOSEN,
+	CRYPTO_NOT_HERE,      /* not with this CPU, or not in this build; nothing has changed */
+	CRYPTO_WRONG_ANSWERS, /* a self-test failed, and what failed it is not used */
+};
+MUST_CHECK enum crypto_choice crypto_choose_cipher(enum crypto_cipher wanted);
+const char *crypto_cipher_name(void); /* of the one in use: "libcrypto" or "avx2" */
+/* auto, libcrypto or avx2. False for any other word. */
+MUST_CHECK bool crypto_cipher_from_name(const char *name, enum crypto_cipher *ret);
 
 /* XChaCha20-Poly1305: cookie replies */
 MUST_CHECK bool crypto_xseal(uint8_t *ret, const void *plain, size_t len, const void *ad,

@@ -67,7 +67,10 @@ def warren_path():
 
 def engine_argv(kind, foreground):
     flag = ["-f"] if foreground else []
-    return ["wireguard-go", *flag] if kind == "wireguard-go" else [warren_path(), "run", *flag]
+    if kind == "wireguard-go":
+        return ["wireguard-go", *flag]
+    cipher = os.environ.get("WARREN_TEST_CIPHER")
+    return [warren_path(), "run", *flag, *(["--cipher", cipher] if cipher else [])]
 
 
 UNDER_TEST = "wireguard-go" if STAND_IN else "warren"

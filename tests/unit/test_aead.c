@@ -345,6 +345,7 @@ static void *work(void *arg)
 {
 	uint64_t seed = *(const uint64_t *)arg;
 	uint8_t plain[500], sealed[516], opened[500], expected[516];
+	struct crypto_packet packet = { .data = sealed };
 	struct key_shared key;
 
 	for (int run = 0; run < 200; ++run) {
@@ -358,6 +359,13 @@ static void *work(void *arg)
 		    memcmp(sealed, expected, len + CRYPTO_TAG) != 0 ||
 		    !crypto_open(opened, sealed, len + CRYPTO_TAG, NULL, 0, counter, &key) ||
 		    memcmp(opened, plain, len) != 0)
+			return NULL;
+		packet.len = len;
+		packet.counter = counter;
+		crypto_open_batch(&packet, 1, &key);
+		if (!packet.ok || memcmp(sealed, plain, len) != 0 ||
+		    !crypto_seal_batch(&packet, 1, &key) ||
+		    memcmp(sealed, expected, len + CRYPTO_TAG) != 0)
 			return NULL;
 	}
 	return arg;
@@ -422,6 +430,24 @@ static void failing_libcrypto(void **state)
 	assert_ptr_equal(result, &mark);
 }
 
+/* The door's tests once more with the other code behind it, where that can be had. */
+static int with_avx2(void **state)
+{
+	(void)state;
+	return crypto_choose_cipher(CRYPTO_CIPHER_AVX2) == CRYPTO_WRONG_ANSWERS;
+}
+
+static int with_libcrypto(void **state)
+{
+	(void)state;
+	return crypto_choose_cipher(CRYPTO_CIPHER_LIBCRYPTO) != CRYPTO_CHOSEN;
+}
+
+#define WITH_AVX2(test)                                              \
+	{                                                            \
+#test "_avx2", test, with_avx2, with_libcrypto, NULL \
+	}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -431,7 +457,10 @@ int main(void)
 		cmocka_unit_test(forgeries),
 		cmocka_unit_test(batch_against_single),
 		cmocka_unit_test(batch_under_a_wrong_key),
+		WITH_AVX2(batch_against_single),
+		WITH_AVX2(batch_under_a_wrong_key),
 		cmocka_unit_test(threads),
+		WITH_AVX2(threads),
 		cmocka_unit_test(failing_libcrypto),
 	};
 
