@@ -78,10 +78,15 @@ def verdict(bar, figures):
     return "met", value
 
 
+def amount(value):
+    return "-" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def judged(figures):
     """A row for each bar: work, wanted, value as text, verdict."""
     rows = []
     for bar in BARS:
         said, value = verdict(bar, figures)
-        rows.append((bar.work, wanted(bar), "-" if value is None else f"{value:.3g}{bar.unit}{' x' if bar.over else ''}", said))
+        unit = "" if value is None else f"{bar.unit}{' x' if bar.over else ''}"
+        rows.append((bar.work, wanted(bar), amount(value) + unit, said))
     return rows

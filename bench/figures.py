@@ -38,7 +38,9 @@ def all_figures():
         Figure("latency.load-p99", "round trip under a stream, p99", "ms", 2, False),
         Figure("latency.load-gbps", "  that stream", "Gb/s", 2, True),
         Figure("memory.idle", "memory of an engine, idle", "KB", 0, False),
+        Figure("memory.idle-resident", "  resident", "KB", 0, False),
         Figure("memory.loaded", "memory of an engine, after load", "KB", 0, False),
+        Figure("memory.loaded-resident", "  resident", "KB", 0, False),
         Figure("memory.wake-ups", "wake-ups of an idle engine", "/s", 2, False),
     ]
     rows += [Figure(f"peers.set-{n}", f"set of {n:,} peers" if n > 1 else "set of a peer", "s", 3 if n > 1 else 4, False) for n in PEERS]

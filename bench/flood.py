@@ -11,7 +11,7 @@ import time
 
 import process
 import traffic
-from rounds import alternate
+from rounds import say
 from tunnel import Tunnel
 from world import Failure, ending
 
@@ -112,37 +112,26 @@ class Field:
 NAMES = ("gbps-without", "gbps-during", "goodput", "rate", "handshake-p99", "growth")
 
 
-@contextlib.contextmanager
-def fields(bench, row, names):
-    """A field of each kind that is there."""
-    found = {}
-    try:
-        for kind in bench.kinds:
+def fields(bench):
+    """A field of each kind that is there; they stand until the bench ends."""
+    if bench.fields is None:
+        bench.fields = {}
+        for name, kind in bench.present.items():
             try:
-                if kind.missing:
-                    raise Failure(kind.missing)
-                found[kind.name] = Field(bench, kind)
+                bench.fields[name] = Field(bench, kind)
             except Failure as why:
-                bench.miss(row, kind.name, str(why), names)
-        yield found
-    finally:
-        for field in found.values():
-            field.end()
+                bench.no_field[name] = str(why)
+                say(f"no flood against {name}: {why}")
+    return bench.fields
 
 
-def by_turns(bench, row, names, measure):
-    with fields(bench, row, names) as found:
-        alternate({engine: lambda field=field: measure(field) for engine, field in found.items()}, min(3, bench.options.rounds),
-                  lambda engine, values, others: bench.keep(row, engine, values, others),
-                  lambda engine, why: bench.miss(row, engine, why, names), row)
+def row(bench, name, names, measure):
+    bench.alternate(name, names, measure, fields(bench))
+    for engine, why in bench.no_field.items():
+        bench.miss(name, engine, why, names)
 
 
-def handshakes(bench):
-    by_turns(bench, "handshakes", ("rate",), lambda field: field.rate(bench.options.seconds))
-
-
-def flood(bench):
-    by_turns(bench, "flood", NAMES, lambda field: field.measure(bench.options.seconds))
-
-
-ROWS = {"handshakes": handshakes, "flood": flood}
+ROWS = {
+    "handshakes": lambda bench: row(bench, "handshakes", ("rate",), lambda field: field.rate(bench.options.seconds)),
+    "flood": lambda bench: row(bench, "flood", NAMES, lambda field: field.measure(bench.options.seconds)),
+}

@@ -71,9 +71,9 @@ def many(bench):
     for count in counts(bench):
         measures = {name: lambda kind=kind: loaded(kind, count) for name, kind in bench.present.items()
                     if count <= MOST.get(name, count)}
-        alternate(measures, 1 if count >= 1_000_000 else min(3, bench.options.rounds),
+        alternate(measures, 1 if count >= 1_000_000 else bench.few,
                   lambda engine, values, others: bench.keep("peers", engine, values, others),
-                  lambda engine, why: bench.miss("peers", engine, why, names_of(count)), f"peers {count:,}")
+                  lambda engine, why: bench.miss("peers", engine, why, names_of(count)), f"peers {count:,}", not bench.options.quick)
         for kind in bench.kinds:
             if kind.missing or count > MOST.get(kind.name, count):
                 bench.miss("peers", kind.name, kind.missing or "stops at 65,536 peers, and is slow before", names_of(count))
@@ -138,9 +138,9 @@ def replace(bench):
         tunnel = Tunnel(bench.present["warren"], "many-")
         others = some(size)
         say(f"replace: first set of {size:,} took {Replacing(tunnel, others).once():.2f} s")
-        alternate({"warren": lambda: measure(tunnel, Replacing(tunnel, others))}, min(3, bench.options.rounds),
+        alternate({"warren": lambda: measure(tunnel, Replacing(tunnel, others))}, bench.few,
                   lambda engine, values, disturbance: bench.keep("replace", engine, values, disturbance),
-                  lambda engine, why: bench.miss("replace", engine, why, names), "replace")
+                  lambda engine, why: bench.miss("replace", engine, why, names), "replace", not bench.options.quick)
     except Failure as why:
         bench.miss("replace", "warren", str(why), names)
     finally:

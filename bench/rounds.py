@@ -10,11 +10,11 @@ def say(text):
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-def undisturbed(measure):
+def undisturbed(measure, again=True):
     """The values, and the share of the cores that others had; once more when that was much, and the quieter of both."""
     watch = Watch()
     first = (measure(), watch.stop())
-    if first[1] <= DISTURBED:
+    if first[1] <= DISTURBED or not again:
         return first
     watch = Watch()
     try:
@@ -28,7 +28,7 @@ def brief(values):
     return "  ".join(f"{name} {value:.4g}" for name, value in values.items() if isinstance(value, (int, float)))
 
 
-def alternate(measures, rounds, keep, lose, name):
+def alternate(measures, rounds, keep, lose, name, again=True):
     """measures: engine -> function that returns {figure: value}. keep(engine, values, others); lose(engine, why).
 
     An engine that failed in two rounds is not tried again.
@@ -39,7 +39,7 @@ def alternate(measures, rounds, keep, lose, name):
             if failed[engine] > 1:
                 continue
             try:
-                values, others = undisturbed(measure)
+                values, others = undisturbed(measure, again)
             except Failure as why:
                 failed[engine] += 1
                 lose(engine, str(why))
@@ -49,13 +49,13 @@ def alternate(measures, rounds, keep, lose, name):
             say(f"{name} {turn + 1}/{rounds} {engine}: {brief(values)}" + (f"  (others {others:.0%})" if others > DISTURBED else ""))
 
 
-def points(xs, measures, rounds, figure):
+def points(xs, measures, rounds, figure, again=True):
     """A series: {engine: [{x, median, min, max}]}; measures: engine -> function of x that returns {figure: value}."""
     found = {engine: [] for engine in measures}
     for x in xs:
         runs = {engine: [] for engine in measures}
         alternate({engine: lambda measure=measure: measure(x) for engine, measure in measures.items()}, rounds,
-                  lambda engine, values, others: runs[engine].append(values[figure]), lambda engine, why: None, f"{figure} at {x}")
+                  lambda engine, values, others: runs[engine].append(values[figure]), lambda engine, why: None, f"{figure} at {x:,}", again)
         for engine, values in runs.items():
             if values:
                 found[engine].append({"x": x, "median": statistics.median(values), "min": min(values), "max": max(values)})

@@ -4,7 +4,7 @@ import time
 
 import traffic
 from figures import SEGMENTS
-from rounds import alternate, say, undisturbed
+from rounds import alternate, brief, say, undisturbed
 from tunnel import Tunnel
 from world import Failure
 
@@ -18,7 +18,8 @@ class Bench:
         self.options, self.kinds, self.results = options, kinds, results
         self.present = {kind.name: kind for kind in kinds if not kind.missing}
         self.build = options.build
-        self.standing = None
+        self.standing = self.fields = None
+        self.no_field = {}
 
     @property
     def tunnels(self):
@@ -41,19 +42,24 @@ class Bench:
         for name in names:
             self.results.miss(f"{row}.{name}", engine, why)
 
-    def alternate(self, row, names, measure):
-        """measure(tunnel) on each by turns; names are the figures it gives."""
-        tunnels = self.tunnels
-        alternate({engine: lambda tunnel=tunnel: measure(tunnel) for engine, tunnel in tunnels.items()}, self.options.rounds,
+    def alternate(self, row, names, measure, things=None, rounds=None):
+        """measure(thing) of each engine by turns, of its tunnel if nothing else is said; names are the figures it gives."""
+        things = self.tunnels if things is None else things
+        alternate({engine: lambda thing=thing: measure(thing) for engine, thing in things.items()}, rounds or self.few,
                   lambda engine, values, others: self.keep(row, engine, values, others),
-                  lambda engine, why: self.miss(row, engine, why, names), row)
+                  lambda engine, why: self.miss(row, engine, why, names), row, not self.options.quick)
         for kind in self.kinds:
             if kind.missing:
                 self.miss(row, kind.name, kind.missing, names)
 
+    @property
+    def few(self):
+        """Rounds of a row that is not among the first."""
+        return min(3, self.options.rounds)
+
     def end(self):
-        for tunnel in (self.standing or {}).values():
-            tunnel.end()
+        for thing in [*(self.standing or {}).values(), *(self.fields or {}).values()]:
+            thing.end()
 
 
 THROUGHPUT = ("gbps", "retransmits", "cpu-sender", "cpu-receiver", "cpu")
@@ -75,7 +81,7 @@ def tcp_1(bench):
         values = traffic.tcp(tunnel, bench.options.seconds)
         return {**values, **segments(values["counters"])}
 
-    bench.alternate("tcp-1", THROUGHPUT, measure)
+    bench.alternate("tcp-1", THROUGHPUT, measure, rounds=bench.options.rounds)
 
 
 def tcp_8(bench):
@@ -92,7 +98,7 @@ def udp(bench, size):
     offered = {}
     for name, tunnel in bench.tunnels.items():
         try:
-            offered[name] = traffic.best_rate(tunnel, size, factor=2 if bench.options.quick else 1.4)
+            offered[name] = traffic.best_rate(tunnel, size, factor=4 if bench.options.quick else 1.4)
             say(f"udp-{size} {name}: best offered rate {offered[name]}")
         except Failure as why:
             say(f"udp-{size} {name}: {why}")
@@ -118,7 +124,7 @@ def latency(bench):
         return {"idle-median": statistics.median(idle), "idle-p99": traffic.rank(idle, 0.99),
                 "load-median": statistics.median(load), "load-p99": traffic.rank(load, 0.99), "load-gbps": rate / 1e9}
 
-    bench.alternate("latency", names, measure)
+    bench.alternate("latency", names, measure, rounds=bench.options.rounds)
 
 
 def idle(bench):
@@ -126,8 +132,13 @@ def idle(bench):
     tunnels = bench.tunnels
     seconds = 3 if bench.options.quick else IDLE_SECONDS
 
-    def share(tunnel):
-        return statistics.mean(engine.memory()[1] for engine in tunnel.engines)
+    def memory(tunnel, when):
+        both = [engine.memory() for engine in tunnel.engines]
+        return {f"{when}-resident": statistics.mean(row[0] for row in both), when: statistics.mean(row[1] for row in both)}
+
+    def load(tunnel):
+        traffic.tcp(tunnel, bench.options.seconds, streams=8)
+        return memory(tunnel, "loaded")
 
     def look():
         before = {name: sum(engine.switches() for engine in tunnel.engines) for name, tunnel in tunnels.items()}
@@ -136,12 +147,12 @@ def idle(bench):
                 for name, tunnel in tunnels.items()}
 
     time.sleep(1)
-    woken, others = undisturbed(look)
+    woken, others = undisturbed(look, not bench.options.quick)
     for name, tunnel in tunnels.items():
-        bench.keep("memory", name, {"idle": share(tunnel), "wake-ups": woken[name]}, others)
-        say(f"memory {name}: idle {share(tunnel):.0f} KB, wake-ups {woken[name]:.2f}/s")
-    bench.alternate("memory", ("idle", "loaded", "wake-ups"), lambda tunnel: {
-        "loaded": traffic.tcp(tunnel, bench.options.seconds, streams=8) and share(tunnel)})
+        values = {**memory(tunnel, "idle"), "wake-ups": woken[name]}
+        bench.keep("memory", name, values, others)
+        say(f"memory {name}: {brief(values)}")
+    bench.alternate("memory", ("idle", "idle-resident", "loaded", "loaded-resident", "wake-ups"), load, rounds=1)
 
 
 ROWS = {

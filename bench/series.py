@@ -19,9 +19,9 @@ def one(name, x, y, title, engines, digits=2):
     return {"name": name, "x": x, "y": y, "title": title, "engines": engines, "digits": digits}
 
 
-def jumbo(bench):
+def sizes(bench):
     """Packet sizes: tunnels of their own over a cable that takes them whole."""
-    tunnels, seconds, rounds = {}, min(2, bench.options.seconds), min(3, bench.options.rounds)
+    tunnels, seconds, rounds, again = {}, min(2, bench.options.seconds), min(2, bench.few), not bench.options.quick
     try:
         for kind in bench.present.values():
             tunnels[kind.name] = Tunnel(kind, f"jumbo-{kind.name[0]}", jumbo=True)
@@ -30,10 +30,10 @@ def jumbo(bench):
             tunnel.set_mtu(mtu)
             return traffic.tcp(tunnel, seconds)
 
-        by_mtu = points(MTUS, measures(tunnels, tcp), rounds, "gbps")
+        by_mtu = points(MTUS, measures(tunnels, tcp), rounds, "gbps", again)
         for tunnel in tunnels.values():
             tunnel.set_mtu(8920)
-        by_size = points(UDP_SIZES, measures(tunnels, lambda tunnel, size: {"pps": traffic.udp(tunnel, seconds, size)}), rounds, "pps")
+        by_size = points(UDP_SIZES, measures(tunnels, lambda tunnel, size: {"pps": traffic.udp(tunnel, seconds, size)}), rounds, "pps", again)
     finally:
         for tunnel in tunnels.values():
             tunnel.end()
@@ -47,7 +47,7 @@ def measures(tunnels, measure):
 
 def streams(bench):
     found = points(STREAMS, measures(bench.tunnels, lambda tunnel, n: traffic.tcp(tunnel, bench.options.seconds, streams=n)),
-                   min(3, bench.options.rounds), "gbps")
+                   bench.few, "gbps", not bench.options.quick)
     return [one("tcp-by-streams", "streams", "Gb/s", "TCP by streams", found)]
 
 
@@ -61,7 +61,7 @@ def workers(bench):
         def measure(n, count):
             return traffic.tcp(tunnels[n], bench.options.seconds, streams=count)
 
-        found = [(count, points(WORKERS, {"warren": lambda n: measure(n, count)}, min(3, bench.options.rounds), "gbps"))
+        found = [(count, points(WORKERS, {"warren": lambda n: measure(n, count)}, bench.few, "gbps", not bench.options.quick))
                  for count in (1, 8)]
     except Failure as why:
         say(f"workers: not measured: {why}")
@@ -91,7 +91,7 @@ def peers(bench):
             return traffic.tcp(tunnel, bench.options.seconds)
 
         counts = [n for n in PEERS if n <= (10_000 if bench.options.quick else 100_000)]
-        found = points(counts, measures(tunnels, measure), 1, "gbps")
+        found = points(counts, measures(tunnels, measure), 1, "gbps", not bench.options.quick)
     finally:
         for tunnel in tunnels.values():
             tunnel.end()
@@ -99,13 +99,11 @@ def peers(bench):
 
 
 def flood(bench):
-    seconds = min(3, bench.options.seconds)
-    with fields(bench, "flood-series", ()) as found:
-        def measure(field, rate):
-            return {"gbps": field.flooded(seconds, rate)["gbps-during"]}
+    def measure(field, rate):
+        return {"gbps": field.flooded(bench.options.seconds, rate)["gbps-during"]}
 
-        by_rate = points(FLOODS, {name: lambda x, field=field: measure(field, x) for name, field in found.items()}, 1, "gbps")
-    return [one("goodput-by-flood", "initiations per second", "Gb/s", "TCP on one core, by the rate of a flood from the other", by_rate)]
+    found = points(FLOODS, measures(fields(bench), measure), 1, "gbps", not bench.options.quick)
+    return [one("goodput-by-flood", "initiations per second", "Gb/s", "TCP on one core, by the rate of a flood from the other", found)]
 
 
 def of_table(name, prefix, x, y, title, digits):
@@ -127,13 +125,16 @@ OF_TABLE = (
 )
 
 
-def measure(bench):
+ROWS = {"by-size": sizes, "by-streams": streams, "by-workers": workers, "by-peers": peers, "by-flood": flood}
+
+
+def measure(bench, names):
     found = []
-    for take in (jumbo, streams, workers, peers, flood):
+    for name in names:
         try:
-            found += take(bench)
+            found += ROWS[name](bench)
         except Failure as why:
-            say(f"{take.__name__}: not measured: {why}")
+            say(f"{name}: not measured: {why}")
     figures = bench.results.summary(0)
     found += [take(figures) for take in OF_TABLE]
-    return {series["name"]: series for series in found if any(series["engines"].values())}
+    return {series["name"]: series for series in found if any(len(rows) > 1 for rows in series["engines"].values())}

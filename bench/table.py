@@ -68,7 +68,7 @@ def text(result):
     figures = result["figures"]
     lines = title(result) + [""] + aligned([heads(), *rows(figures)], (0, 1))
     if any(cells.get("disturbed") for row in figures.values() for cells in row.values()):
-        lines.append(f"* others used more than {result['disturbed']:.0%} of the cores in a run, and again when it was repeated")
+        lines.append(f"* others used more than {result['disturbed']:.0%} of the cores in a run (without --quick: and in its repetition)")
     lines += reasons(figures)
     verdicts = judged(figures)
     lines += ["", *aligned([("bar", "wanted", "is", ""), *verdicts], (0, 1, 2, 3)), "", tally(verdicts)]
