@@ -121,10 +121,10 @@ def fn1_gives_up_after_90_seconds_and_resumes(lab):
     relay("set both/12 loss=100")
     sniffer = lab.sniffer(a.ns, "out")
     a.ns.ping("10.9.0.2", 1, wait=0.1)
-    time.sleep(110)
+    time.sleep(118)
     sniffer.stop()
     times = [d.when for d in sniffer.datagrams() if d.type == INITIATION and d.outgoing]
-    assert 16 <= len(times) <= 20 and times[-1] - times[0] < 96, times
+    assert 16 <= len(times) <= 20 and 90 < times[-1] - times[0] < 110, times
     relay("reset")
     assert a.ns.ping("10.9.0.2", 1, wait=3) == 1, "new traffic does not start again"
 
