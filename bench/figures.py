@@ -7,6 +7,7 @@ PEERS = (1, 1_000, 10_000, 100_000, 1_000_000)
 SEGMENTS = ("tun-read", "udp-send", "udp-receive", "tun-write")
 SIZES = (64, 256, 1420)
 PREFIXES = (1_000, 10_000, 100_000, 1_000_000)
+WORKS = {"tcp-1420": "TCP 1420", "udp-1420": "UDP 1420", "udp-64": "UDP 64 of payload"}  # of bench_offload
 
 
 def throughput(row, title):
@@ -32,6 +33,8 @@ def all_figures():
                     "", 1, True) for name in SEGMENTS]
     rows += throughput("tcp-8", "TCP, eight streams") + udp(64) + udp(1200) + throughput("forward", "TCP, forwarded by a router")
     rows += [
+        Figure("null.gbps", "TCP, one stream, no cipher at all", "Gb/s", 2, True),
+        Figure("null.cpu", "  CPU, both engines", "s/GB", 2, False),
         Figure("latency.idle-median", "round trip, idle, median", "ms", 3, False),
         Figure("latency.idle-p99", "round trip, idle, p99", "ms", 3, False),
         Figure("latency.load-median", "round trip under a stream, median", "ms", 2, False),
@@ -67,6 +70,8 @@ def all_figures():
              for size in SIZES for what in ("seal", "open")]
     rows += [Figure(f"cipher.{what}-{size}-libcrypto", f"  {what} {size} bytes, as times libcrypto's", "x", 2, False)
              for size in SIZES for what in ("seal", "open")]
+    rows += [Figure(f"offload.{key}-{what}", f"{what} of super-packets, {name}", "ns/packet", 0, False)
+             for key, name in WORKS.items() for what in ("split", "join")]
     rows += [Figure(f"lookup.{n}", f"look-up among {n:,} prefixes", "ns", 1, False) for n in PREFIXES]
     rows += [
         Figure("lookup.growth", "  a million, as times a thousand", "x", 2, False),

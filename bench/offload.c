@@ -2,7 +2,7 @@
  * What splitting a super-packet and joining packets costs: ns per inner packet, best of several
  * rounds on memory that is in the cache, as it is right after a read or a cipher.
  *
- * usage: bench_offload [ROUNDS]
+ * usage: bench_offload [--json] [ROUNDS]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ static void join(struct offload_join *j, const struct work *w)
 	offload_join_flush(j);
 }
 
-static void measure(const struct work *w, unsigned long rounds)
+static void measure(const struct work *w, unsigned long rounds, bool json)
 {
 	static struct offload_join j;
 	const struct offload_sink sink = { count_write, NULL };
@@ -119,8 +119,10 @@ static void measure(const struct work *w, unsigned long rounds)
 		best_split = splitting < best_split ? splitting : best_split;
 		best_join = joining < best_join ? joining : best_join;
 	}
-	printf("%-24s%10.1f%10.1f%16.1f\n", w->name,
-	       (double)best_split / (double)(REPEAT * w->packets),
+	printf(json ? "{\"work\": \"%s\", \"split_ns\": %.1f, \"join_ns\": %.1f, \"per_write\": "
+		      "%.1f}\n"
+		    : "%-24s%10.1f%10.1f%16.1f\n",
+	       w->name, (double)best_split / (double)(REPEAT * w->packets),
 	       (double)best_join / (double)(REPEAT * w->packets),
 	       (double)(rounds * REPEAT * w->packets) / (double)writes);
 }
@@ -132,10 +134,19 @@ int main(int argc, char **argv)
 		{ "UDP 1420", OFFLOAD_PROTO_UDP, 1392, 47 },
 		{ "UDP 64 of payload", OFFLOAD_PROTO_UDP, 64, 64 },
 	};
-	const unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : ROUNDS;
+	const bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+	const unsigned long said = argc > 1 + json ? strtoul(argv[1 + json], NULL, 10) : 0;
 
-	printf("%-24s%10s%10s%16s\n", "ns per packet", "split", "join", "packets a write");
-	for (size_t i = 0; i < ELEMENTS(works); ++i)
-		measure(&works[i], rounds);
+	if (json)
+		puts("[");
+	else
+		printf("%-24s%10s%10s%16s\n", "ns per packet", "split", "join", "packets a write");
+	for (size_t i = 0; i < ELEMENTS(works); ++i) {
+		if (json && i)
+			putchar(',');
+		measure(&works[i], said ? said : ROUNDS, json);
+	}
+	if (json)
+		puts("]");
 	return 0;
 }

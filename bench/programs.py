@@ -2,8 +2,8 @@
 import json
 import pathlib
 
-from figures import FIGURES, PREFIXES, SIZES
-from rounds import brief, say
+from figures import FIGURES, PREFIXES, SIZES, WORKS
+from rounds import brief, say, undisturbed
 from world import Failure, sh
 
 OURS = ("warren", "avx2")
@@ -54,19 +54,27 @@ def lookup(answer):
             "growth-chained": max(rows[max(PREFIXES)]["chained_ratio"] for rows in shapes.values())}
 
 
-def take(bench, row, program, read):
+def offload(answer):
+    names = {title: key for key, title in WORKS.items()}
+    return {f"{names[cell['work']]}-{what}": cell[f"{what}_ns"] for cell in answer if cell["work"] in names
+            for what in ("split", "join")}
+
+
+def take(bench, row, program, read, *options):
     """read(answer) gives {figure: value}; what it does not give is not measured."""
     names = [key.split(".", 1)[1] for key in FIGURES if key.startswith(f"{row}.")]
     try:
-        values, why = read(ask(bench.build, program)), f"bench_{program} does not give it"
+        values, others = undisturbed(lambda: read(ask(bench.build, program, *options)), not bench.options.quick)
+        why = f"bench_{program} does not give it"
     except (Failure, KeyError, TypeError, ValueError) as error:
-        values, why = {}, str(error) if isinstance(error, Failure) else f"bench_{program} speaks otherwise"
+        values, others, why = {}, 0.0, str(error) if isinstance(error, Failure) else f"bench_{program} speaks otherwise"
     say(f"{row}: {brief(values) or why}")
-    bench.keep(row, "warren", values)
+    bench.keep(row, "warren", values, others)
     bench.miss(row, "warren", why, [name for name in names if name not in values])
 
 
 ROWS = {
-    "cipher": lambda bench: take(bench, "cipher", "cipher", cipher),
+    "cipher": lambda bench: take(bench, "cipher", "cipher", cipher, "31" if bench.options.quick else "301"),
+    "offload": lambda bench: take(bench, "offload", "offload", offload),
     "lookup": lambda bench: take(bench, "lookup", "lookup", lookup),
 }

@@ -1,8 +1,10 @@
 """Rows of the table that are taken on tunnels, one of each kind, all in one run."""
+import pathlib
 import statistics
 import time
 
 import traffic
+from engine import Kind
 from figures import SEGMENTS
 from rounds import alternate, brief, say, undisturbed
 from tunnel import Tunnel
@@ -92,6 +94,22 @@ def forward(bench):
     bench.alternate("forward", THROUGHPUT, lambda tunnel: traffic.tcp(tunnel, bench.options.seconds, client=tunnel.client))
 
 
+def null(bench):
+    """What is left without the cipher: warren with another door to crypto, which nothing in warren can select."""
+    path = pathlib.Path(bench.build, "bench_warren_null").resolve()
+    tunnel = None
+    try:
+        if not path.exists():
+            raise Failure("bench_warren_null is not built")
+        tunnel = Tunnel(Kind("warren", [str(path), "run"], ""), "null-")
+        bench.alternate("null", ("gbps", "cpu"), lambda thing: traffic.tcp(thing, bench.options.seconds), {"warren": tunnel})
+    except Failure as why:
+        bench.miss("null", "warren", str(why), ("gbps", "cpu"))
+    finally:
+        if tunnel:
+            tunnel.end()
+
+
 def udp(bench, size):
     """Flooded, and at the offered rate at which most arrives: wireguard-go collapses when it is flooded."""
     seconds = min(2, bench.options.seconds)
@@ -160,6 +178,7 @@ ROWS = {
     "tcp-1": tcp_1,
     "tcp-8": tcp_8,
     "forward": forward,
+    "null": null,
     "udp-64": lambda bench: udp(bench, 64),
     "udp-1200": lambda bench: udp(bench, 1200),
     "latency": latency,
