@@ -49,11 +49,19 @@ void gate_done(struct gate *g)
 void gate_note_load(struct gate *g, uint64_t now)
 {
 	g->loaded_until = now + UNDER_LOAD_HOLD;
+	g->asked = 0;
 }
 
 bool gate_is_loaded(const struct gate *g, uint64_t now)
 {
 	return now < g->loaded_until;
+}
+
+static enum gate_verdict ask(struct gate *g, uint64_t now)
+{
+	if (++g->asked >= HANDSHAKE_UNDER_LOAD)
+		gate_note_load(g, now);
+	return GATE_ASK;
 }
 
 enum gate_verdict gate_check(struct gate *g, uint64_t now, const struct handshake_arrival *arrival)
@@ -81,7 +89,7 @@ enum gate_verdict gate_check(struct gate *g, uint64_t now, const struct handshak
 			return drop(g, REJECT_RATE, from);
 		return GATE_PASS_VERIFIED;
 	}
-	return is_loaded ? GATE_ASK : GATE_PASS;
+	return is_loaded ? ask(g, now) : GATE_PASS;
 }
 
 bool gate_reply(struct gate *g, uint64_t now, const struct handshake_arrival *arrival,

@@ -44,6 +44,7 @@ struct gate {
 	struct cookie_checker checker;
 	struct ratelimit ratelimit;
 	uint64_t loaded_until; /* boot time */
+	size_t asked;          /* since load was noted last */
 	bool is_open;          /* the device is up and has a key */
 	uint64_t has_tally;    /* bits: reasons that wait to be folded */
 	struct gate_tally tally[REJECT_REASONS];
@@ -61,7 +62,11 @@ MUST_CHECK bool gate_reply(struct gate *g, uint64_t now, const struct handshake_
 			   const struct entropy *entropy, struct message_cookie *ret);
 void gate_refuse(struct gate *g, const struct endpoint *from); /* no time or room for it; counted */
 
-/* Load holds for UNDER_LOAD_HOLD after its last sign: a backlog, or what the caller sees. */
+/*
+ * Load holds for UNDER_LOAD_HOLD after its last sign: a backlog, or what the caller sees, or that
+ * so many had to be asked for a cookie meanwhile that they would have been a backlog. So a flood
+ * that goes on is not let in for a moment once a second.
+ */
 void gate_note_load(struct gate *g, uint64_t now);
 bool gate_is_loaded(const struct gate *g, uint64_t now);
 

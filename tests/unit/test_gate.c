@@ -207,6 +207,56 @@ static void fd8_load_holds_a_second(void **state)
 	tear_down(&w);
 }
 
+/* A flood that goes on keeps the load up; one that is no backlog within a second does not. */
+static void load_holds_while_many_must_be_asked(void **state)
+{
+	static const struct {
+		unsigned int per_second;
+		unsigned int seconds;
+		bool loaded; /* still, at the end */
+	} rows[] = {
+		{ HANDSHAKE_UNDER_LOAD - 10, 3, false },
+		{ HANDSHAKE_UNDER_LOAD + 10, 20, true },
+		{ 8 * HANDSHAKE_UNDER_LOAD, 5, true },
+		{ 1, 2, false },
+	};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(rows); ++i) {
+		const uint64_t gap = NS_PER_S / rows[i].per_second;
+
+		set_up(&w);
+		gate_note_load(&w.gate, w.now);
+		make(&w, MESSAGE_INITIATION);
+		for (unsigned int k = 0; k < rows[i].per_second * rows[i].seconds; ++k) {
+			w.now += gap;
+			(void)check(&w);
+		}
+		assert_int_equal(gate_is_loaded(&w.gate, w.now), rows[i].loaded);
+		assert_int_equal(check(&w), rows[i].loaded ? GATE_ASK : GATE_PASS);
+		tear_down(&w);
+	}
+}
+
+/* What was asked in a flood before does not make a trickle a flood. */
+static void trickle_after_a_flood_is_no_load(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w);
+	gate_note_load(&w.gate, w.now);
+	make(&w, MESSAGE_INITIATION);
+	for (unsigned int i = 0; i < HANDSHAKE_UNDER_LOAD + 100; ++i)
+		assert_int_equal(check(&w), GATE_ASK);
+	for (unsigned int i = 0; i < 3; ++i) {
+		w.now += NS_PER_S / 2;
+		assert_int_equal(check(&w), i < 1 ? GATE_ASK : GATE_PASS);
+	}
+	tear_down(&w);
+}
+
 /* F-D3: under load a cookie is offered at once, and whoever comes back with it passes. */
 static void fd3_cookie_opens_the_gate(void **state)
 {
@@ -388,6 +438,8 @@ int main(void)
 		cmocka_unit_test(closed_gate_lets_nothing_pass),
 		cmocka_unit_test(fl2_bad_mac1_costs_a_mac_and_a_count),
 		cmocka_unit_test(fd8_load_holds_a_second),
+		cmocka_unit_test(load_holds_while_many_must_be_asked),
+		cmocka_unit_test(trickle_after_a_flood_is_no_load),
 		cmocka_unit_test(fd3_cookie_opens_the_gate),
 		cmocka_unit_test(fd2_one_source_does_not_spend_for_another),
 		cmocka_unit_test(fd4_false_cookie_spends_nothing_of_the_honest),

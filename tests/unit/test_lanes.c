@@ -1,0 +1,424 @@
+#include "device/lanes.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "crypto/crypto.h"
+#include "device/device_private.h"
+#include "device/udp_control.h"
+#include "namespace.h"
+#include "support.h"
+
+/*
+ * The lanes of a device that has nothing else: a core, sockets on lo, and senders. Each sender is a
+ * socket of its own, so its address and port are really its own. The clock is the test's.
+ */
+enum { SENDERS = 2, HONEST = 0, ATTACKER = 1 };
+
+struct world {
+	struct device *d;
+	struct lanes lanes;
+	struct test_memory memory;
+	struct test_entropy entropy;
+	struct key_public ours;
+	struct moment now;
+	enum family family;
+	uint16_t port;
+	int senders[SENDERS];
+	struct cookie_maker makers[SENDERS];
+};
+
+static void use_sockets(struct world *w, bool has_lanes)
+{
+	struct diag why = { 0 };
+	struct udp u;
+
+	assert_int_equal(udp_bind(&(struct udp_config){ .port = 0 }, &why, &u), 0);
+	assert_true(udp_has_lanes(&u));
+	w->port = u.port;
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		const bool used = has_lanes || i < UDP_LANE_PLAIN;
+
+		atomic_init(&w->d->sockets[0][i], used ? u.v4[i] : -1);
+		atomic_init(&w->d->sockets[1][i], used ? u.v6[i] : -1);
+		if (!used) {
+			close(u.v4[i]);
+			close(u.v6[i]);
+		}
+	}
+}
+
+static void set_up(struct world *w, enum family family)
+{
+	struct key_private secret = { { 1, 2, 3 } };
+
+	test_namespace_enter();
+	*w = (struct world){ .now = { 1000 * NS_PER_S, 1 }, .family = family };
+	test_memory_init(&w->memory);
+	test_entropy_init(&w->entropy, 5);
+	w->d = calloc(1, sizeof(*w->d));
+	assert_non_null(w->d);
+	pthread_mutex_init(&w->d->lock, NULL);
+	evidence_init(&w->d->evidence);
+	w->d->entropy = w->entropy.entropy;
+	w->d->core = core_new(&(struct core_config){
+		.memory = w->memory.memory, .entropy = w->entropy.entropy, .ratelimit_sets = 16 });
+	assert_non_null(w->d->core);
+	assert_int_equal(ring_init(&w->d->ring, HANDSHAKE_QUEUE), 0);
+	assert_int_equal(lanes_init(&w->lanes), 0);
+	crypto_clamp(&secret);
+	assert_true(crypto_public(&secret, &w->ours));
+	assert_true(core_set_private_key(w->d->core, w->now, &secret, 0));
+	core_up(w->d->core, w->now);
+	use_sockets(w, true);
+	for (int i = 0; i < SENDERS; ++i) {
+		w->senders[i] = socket(family == FAMILY_V4 ? AF_INET : AF_INET6,
+				       SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_true(w->senders[i] >= 0);
+		cookie_maker_init(&w->makers[i]);
+	}
+}
+
+static void tear_down(struct world *w)
+{
+	for (int i = 0; i < SENDERS; ++i)
+		close(w->senders[i]);
+	for (int i = 0; i < UDP_SOCKETS; ++i)
+		for (int family = 0; family < 2; ++family)
+			if (atomic_load(&w->d->sockets[family][i]) >= 0)
+				close(atomic_load(&w->d->sockets[family][i]));
+	core_free(w->d->core);
+	lanes_done(&w->lanes);
+	ring_done(&w->d->ring);
+	evidence_done(&w->d->evidence);
+	pthread_mutex_destroy(&w->d->lock);
+	free(w->d);
+	assert_int_equal(w->memory.outstanding, 0);
+}
+
+static struct gate *gate(const struct world *w)
+{
+	return core_gate(w->d->core);
+}
+
+static void send_bytes(const struct world *w, int sender, const void *bytes, size_t len)
+{
+	const struct endpoint to = { .ip = w->family == FAMILY_V4
+						   ? (struct ip){ FAMILY_V4, { 127, 0, 0, 1 } }
+						   : (struct ip){ FAMILY_V6, { [15] = 1 } },
+				     .port = w->port };
+	struct sockaddr_storage address;
+	const socklen_t address_len = udp_write_address(&to, &address);
+
+	assert_int_equal(
+		sendto(w->senders[sender], bytes, len, 0, (struct sockaddr *)&address, address_len),
+		len);
+}
+
+/* An initiation with a good mac1, and a mac2 where there is a cookie. Its sender index is a number.
+ */
+static void send_initiation(struct world *w, int sender, uint32_t number, bool claims_cookie)
+{
+	struct message_initiation m;
+
+	test_random_fill(&w->entropy.state, &m, sizeof(m));
+	store32_le(m.type, MESSAGE_INITIATION);
+	store32_le(m.sender, number);
+	cookie_make(&w->makers[sender], &w->ours, &m, sizeof(m), w->now.boot);
+	if (claims_cookie)
+		m.macs.mac2[5] ^= 0x10;
+	send_bytes(w, sender, &m, sizeof(m));
+}
+
+static bool turn(struct world *w)
+{
+	return lanes_turn(&w->lanes, w->d, w->now);
+}
+
+static void next_look(struct world *w)
+{
+	w->now.boot += LANES_PAUSE;
+}
+
+static uint32_t take(struct world *w)
+{
+	struct ring_entry e;
+
+	return lanes_take(&w->lanes, &e) ? load32_le(e.bytes + 4) : 0;
+}
+
+/* How many cookies have come back; they are kept. */
+static unsigned int replies(struct world *w, int sender)
+{
+	struct message_cookie reply;
+	unsigned int n = 0;
+
+	while (recv(w->senders[sender], &reply, sizeof(reply), MSG_DONTWAIT) == sizeof(reply)) {
+		assert_int_equal(load32_le(reply.type), MESSAGE_COOKIE);
+		(void)!cookie_take(&w->makers[sender], &w->ours, &reply, w->now.boot);
+		++n;
+	}
+	return n;
+}
+
+static uint64_t rejects(struct world *w, enum reject_reason reason)
+{
+	handshake_fold(w->d->core, w->now);
+	return core_rejects(w->d->core)->device.by_reason[reason].count;
+}
+
+static const enum family families[] = { FAMILY_V4, FAMILY_V6 };
+
+static void without_load_all_pass(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (size_t f = 0; f < ELEMENTS(families); ++f) {
+		set_up(&w, families[f]);
+		for (uint32_t i = 1; i <= 40; ++i)
+			send_initiation(&w, HONEST, i, i % 2);
+		assert_false(turn(&w));
+		/* Without load a cookie is not looked at, though it took another way. */
+		for (uint32_t i = 0, seen = 0; i < 40; ++i)
+			assert_true((seen = take(&w)) >= 1 && seen <= 40);
+		assert_int_equal(take(&w), 0);
+		assert_int_equal(replies(&w, HONEST), 0);
+		assert_int_equal(atomic_load(&w.d->counts[COUNT_HANDSHAKES_HANDLED]), 40);
+		tear_down(&w);
+	}
+}
+
+static void junk_is_counted_and_gone(void **state)
+{
+	uint8_t junk[600] = { 1 };
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	send_bytes(&w, ATTACKER, junk, 148);
+	send_bytes(&w, ATTACKER, junk, 147); /* too short for the filter: a worker finds it */
+	send_bytes(&w, ATTACKER, junk, 600);
+	junk[0] = 2;
+	send_bytes(&w, ATTACKER, junk, 92);
+	assert_false(turn(&w));
+	assert_int_equal(rejects(&w, REJECT_MAC1), 2);
+	assert_int_equal(rejects(&w, REJECT_TYPE), 1);
+	assert_int_equal(take(&w), 0);
+	tear_down(&w);
+}
+
+/* F-D3: a cookie comes by one lane, and the way in with it is another, before all who wait. */
+static void fd3_cookie_leads_to_the_other_lane(void **state)
+{
+	struct world w;
+
+	(void)state;
+	for (size_t f = 0; f < ELEMENTS(families); ++f) {
+		set_up(&w, families[f]);
+		send_initiation(&w, ATTACKER, 7, false);
+		assert_false(turn(&w));
+		gate_note_load(gate(&w), w.now.boot);
+		next_look(&w);
+		send_initiation(&w, HONEST, 1, false);
+		assert_false(turn(&w));
+		assert_int_equal(replies(&w, HONEST), 1);
+		assert_int_equal(rejects(&w, REJECT_UNDER_LOAD), 1);
+		send_initiation(&w, HONEST, 2, false);
+		next_look(&w);
+		assert_false(turn(&w));
+		assert_int_equal(take(&w), 2);
+		assert_int_equal(take(&w), 7);
+		assert_int_equal(take(&w), 0);
+		tear_down(&w);
+	}
+}
+
+/* F-D4, F-L3: a full plain lane costs a share of a turn and of the answers, and no more. */
+static void fd4_plain_lane_takes_nothing_of_the_other(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	gate_note_load(gate(&w), w.now.boot);
+	send_initiation(&w, HONEST, 1, false);
+	assert_false(turn(&w));
+	assert_int_equal(replies(&w, HONEST), 1);
+	for (uint32_t i = 0; i < LANES_TURN + 30; ++i)
+		send_initiation(&w, ATTACKER, 1000 + i, false);
+	send_initiation(&w, HONEST, 2, false);
+	next_look(&w);
+	assert_true(turn(&w));
+	assert_int_equal(take(&w), 2);
+	assert_int_equal(take(&w), 0);
+	assert_int_equal(replies(&w, ATTACKER), LANES_COOKIES);
+	assert_int_equal(rejects(&w, REJECT_QUEUE_FULL), LANES_TURN - LANES_COOKIES);
+	next_look(&w);
+	assert_false(turn(&w));
+	assert_int_equal(replies(&w, ATTACKER), 30);
+	tear_down(&w);
+}
+
+/* F-D4: who only claims a cookie is answered from a budget of its own. */
+static void fd4_false_cookies_take_nothing_of_the_plain_lane(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	gate_note_load(gate(&w), w.now.boot);
+	for (uint32_t i = 0; i < LANES_TURN; ++i)
+		send_initiation(&w, ATTACKER, 1000 + i, true);
+	for (uint32_t i = 0; i < LANES_COOKIES; ++i)
+		send_initiation(&w, HONEST, i, false);
+	(void)turn(&w);
+	assert_int_equal(replies(&w, ATTACKER), LANES_COOKIES / 3);
+	assert_int_equal(replies(&w, HONEST), LANES_COOKIES);
+	assert_int_equal(take(&w), 0);
+	tear_down(&w);
+}
+
+/* F-L7: cookies for us carry no mac1; their number is what is bounded. */
+static void fl7_made_up_cookies_are_bounded(void **state)
+{
+	struct message_cookie junk = { .type = { MESSAGE_COOKIE } };
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	for (uint32_t i = 0; i < LANES_TYPE3 + 20; ++i) {
+		test_random_fill(&w.entropy.state, junk.receiver, sizeof(junk) - 4);
+		send_bytes(&w, ATTACKER, &junk, sizeof(junk));
+	}
+	send_initiation(&w, HONEST, 1, false);
+	(void)turn(&w);
+	assert_int_equal(rejects(&w, REJECT_COOKIE), LANES_TYPE3);
+	assert_int_equal(rejects(&w, REJECT_QUEUE_FULL), 20);
+	assert_false(gate_is_loaded(gate(&w), w.now.boot));
+	assert_int_equal(take(&w), 1);
+	tear_down(&w);
+}
+
+/* Under load the lanes are looked at by the clock, else at once. */
+static void load_paces_the_looks(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	(void)turn(&w);
+	send_initiation(&w, HONEST, 1, false);
+	(void)turn(&w);
+	assert_int_equal(take(&w), 1);
+	gate_note_load(gate(&w), w.now.boot);
+	send_initiation(&w, HONEST, 2, false);
+	w.now.boot += LANES_PAUSE - 1;
+	assert_false(turn(&w));
+	assert_int_equal(replies(&w, HONEST), 0);
+	++w.now.boot;
+	assert_false(turn(&w));
+	assert_int_equal(replies(&w, HONEST), 1);
+	tear_down(&w);
+}
+
+/* F-D1: a flood of what is not for us, too. Those who get lost in it come back with a cookie. */
+static void lane_that_is_never_empty_means_load(void **state)
+{
+	static const uint8_t junk[148] = { MESSAGE_INITIATION };
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	for (unsigned int i = 0; i < 2 * LANES_FULL_TURNS; ++i) {
+		const bool pauses = i == LANES_FULL_TURNS - 1;
+
+		for (unsigned int k = 0; k < LANES_TURN + 1 && !pauses; ++k)
+			send_bytes(&w, ATTACKER, junk, sizeof(junk));
+		while (pauses && turn(&w)) /* all of what was left */
+			;
+		assert_int_equal(turn(&w), !pauses);
+		assert_int_equal(gate_is_loaded(gate(&w), w.now.boot),
+				 i == 2 * LANES_FULL_TURNS - 1);
+	}
+	tear_down(&w);
+}
+
+/* More than a helper does in half a second waits: from now on cookies are asked for. */
+static void fd8_backlog_means_load(void **state)
+{
+	struct world w;
+	uint32_t n = 0;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	while (!gate_is_loaded(gate(&w), w.now.boot)) {
+		for (unsigned int k = 0; k < 32; ++k)
+			send_initiation(&w, HONEST, ++n, false);
+		(void)turn(&w);
+		assert_true(n <= 2 * HANDSHAKE_UNDER_LOAD);
+	}
+	assert_true(ring_backlog(&w.lanes.waiting[LANE_PLAIN]) >= HANDSHAKE_UNDER_LOAD);
+	assert_true(ring_backlog(&w.lanes.waiting[LANE_PLAIN]) <=
+		    HANDSHAKE_UNDER_LOAD + UDP_SLOTS_MAX);
+	for (uint32_t i = 1; i <= HANDSHAKE_UNDER_LOAD; ++i)
+		assert_int_equal(take(&w), i);
+	tear_down(&w);
+}
+
+/* A host without the filter: what the workers found is treated alike. */
+static void ring_is_a_lane_too(void **state)
+{
+	const struct endpoint from = { .ip = { FAMILY_V4, { 127, 0, 0, 1 } }, .port = 9 };
+	const struct source to = { 0 };
+	struct message_initiation m = { .type = { MESSAGE_INITIATION } };
+	struct cookie_maker maker;
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	cookie_maker_init(&maker);
+	for (uint32_t i = 1; i <= LANES_TURN + 10; ++i) {
+		store32_le(m.sender, i);
+		cookie_make(&maker, &w.ours, &m, sizeof(m), w.now.boot);
+		assert_true(ring_push(&w.d->ring, (uint8_t *)&m, sizeof(m), &from, &to));
+	}
+	assert_true(turn(&w));
+	assert_int_equal(ring_backlog(&w.d->ring), 10);
+	assert_false(turn(&w));
+	for (uint32_t i = 1; i <= LANES_TURN + 10; ++i)
+		assert_int_equal(take(&w), i);
+	/* What waits there tells of load as well. */
+	for (uint32_t i = 1; i <= HANDSHAKE_UNDER_LOAD + 1; ++i)
+		assert_true(ring_push(&w.d->ring, (uint8_t *)&m, sizeof(m), &from, &to));
+	assert_true(turn(&w));
+	assert_true(gate_is_loaded(gate(&w), w.now.boot));
+	tear_down(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_load_all_pass),
+		cmocka_unit_test(junk_is_counted_and_gone),
+		cmocka_unit_test(fd3_cookie_leads_to_the_other_lane),
+		cmocka_unit_test(fd4_plain_lane_takes_nothing_of_the_other),
+		cmocka_unit_test(fd4_false_cookies_take_nothing_of_the_plain_lane),
+		cmocka_unit_test(fl7_made_up_cookies_are_bounded),
+		cmocka_unit_test(load_paces_the_looks),
+		cmocka_unit_test(lane_that_is_never_empty_means_load),
+		cmocka_unit_test(fd8_backlog_means_load),
+		cmocka_unit_test(ring_is_a_lane_too),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
