@@ -2,6 +2,7 @@
 #define DEVICE_OFFLOAD_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -25,6 +26,16 @@ enum offload_kind {
 	OFFLOAD_UDP6 = 8,
 	OFFLOAD_ALL = 15,
 };
+
+static inline bool offload_is_tcp(enum offload_kind kind)
+{
+	return kind == OFFLOAD_TCP4 || kind == OFFLOAD_TCP6;
+}
+
+static inline bool offload_is_v4(enum offload_kind kind)
+{
+	return kind == OFFLOAD_TCP4 || kind == OFFLOAD_UDP4;
+}
 
 enum {
 	OFFLOAD_NEEDS_CSUM = 1, /* flags */

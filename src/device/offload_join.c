@@ -26,33 +26,24 @@ struct shape {
 	bool is_pushed;
 };
 
-static bool is_tcp(enum offload_kind kind)
-{
-	return kind == OFFLOAD_TCP4 || kind == OFFLOAD_TCP6;
-}
-
-static bool is_v4(enum offload_kind kind)
-{
-	return kind == OFFLOAD_TCP4 || kind == OFFLOAD_UDP4;
-}
-
 static size_t start_of(enum offload_kind kind)
 {
-	return is_v4(kind) ? OFFLOAD_V4_HEADER : OFFLOAD_V6_HEADER;
+	return offload_is_v4(kind) ? OFFLOAD_V4_HEADER : OFFLOAD_V6_HEADER;
 }
 
 static size_t field_of(enum offload_kind kind)
 {
-	return start_of(kind) + (is_tcp(kind) ? OFFLOAD_TCP_CHECKSUM : OFFLOAD_UDP_CHECKSUM);
+	return start_of(kind) +
+	       (offload_is_tcp(kind) ? OFFLOAD_TCP_CHECKSUM : OFFLOAD_UDP_CHECKSUM);
 }
 
 /* The sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1). */
 static uint32_t pseudo_sum(const uint8_t *packet, enum offload_kind kind, size_t len)
 {
-	const uint32_t seed = (is_tcp(kind) ? OFFLOAD_PROTO_TCP : OFFLOAD_PROTO_UDP) +
+	const uint32_t seed = (offload_is_tcp(kind) ? OFFLOAD_PROTO_TCP : OFFLOAD_PROTO_UDP) +
 			      (uint32_t)(len - start_of(kind));
 
-	if (is_v4(kind))
+	if (offload_is_v4(kind))
 		return checksum_add(seed, packet + V4_ADDRESSES, V4_PAIR);
 	return checksum_add(seed, packet + V6_ADDRESSES, V6_PAIR);
 }
@@ -62,7 +53,7 @@ static bool checksums_are_right(const uint8_t *packet, size_t len, enum offload_
 	const size_t start = start_of(kind);
 	const uint32_t sum = pseudo_sum(packet, kind, len);
 
-	if (is_v4(kind) && checksum_fold(checksum_add(0, packet, OFFLOAD_V4_HEADER)) != 0)
+	if (offload_is_v4(kind) && checksum_fold(checksum_add(0, packet, OFFLOAD_V4_HEADER)) != 0)
 		return false;
 	return checksum_fold(checksum_add(sum, packet + start, len - start)) == 0;
 }
@@ -108,12 +99,12 @@ static struct shape shape_of(const struct offload_join *j, const uint8_t *packet
 	if (s.kind == OFFLOAD_PLAIN)
 		return s;
 	s.start = start_of(s.kind);
-	if (len < s.start + (is_tcp(s.kind) ? OFFLOAD_TCP_HEADER : OFFLOAD_UDP_HEADER)) {
+	if (len < s.start + (offload_is_tcp(s.kind) ? OFFLOAD_TCP_HEADER : OFFLOAD_UDP_HEADER)) {
 		s.kind = OFFLOAD_PLAIN; /* it has no ports */
 		return s;
 	}
-	s.may_join = is_tcp(s.kind) ? tcp_may_join(packet + s.start, &s)
-				    : udp_may_join(packet + s.start, len, &s);
+	s.may_join = offload_is_tcp(s.kind) ? tcp_may_join(packet + s.start, &s)
+					    : udp_may_join(packet + s.start, len, &s);
 	if (!s.may_join || s.headers >= len || !(j->kinds & s.kind)) {
 		s.may_join = false;
 		return s;
@@ -139,14 +130,14 @@ static void write_virtio(const struct offload_run *r)
 		.header = (uint16_t)r->headers,
 		.size = (uint16_t)r->size,
 		.start = (uint16_t)start_of(r->kind),
-		.offset = is_tcp(r->kind) ? OFFLOAD_TCP_CHECKSUM : OFFLOAD_UDP_CHECKSUM,
+		.offset = offload_is_tcp(r->kind) ? OFFLOAD_TCP_CHECKSUM : OFFLOAD_UDP_CHECKSUM,
 	};
 
-	if (!is_tcp(r->kind))
+	if (!offload_is_tcp(r->kind))
 		h.type = OFFLOAD_GSO_UDP_L4;
 	else
 		h.type = r->kind == OFFLOAD_TCP4 ? OFFLOAD_GSO_TCPV4 : OFFLOAD_GSO_TCPV6;
-	if (is_tcp(r->kind) && r->first[h.start + 13] & OFFLOAD_CWR)
+	if (offload_is_tcp(r->kind) && r->first[h.start + 13] & OFFLOAD_CWR)
 		h.type |= OFFLOAD_GSO_ECN;
 	memcpy(r->first - OFFLOAD_HEADER, &h, sizeof(h));
 }
@@ -157,14 +148,14 @@ static void write_headers(const struct offload_run *r)
 	uint8_t *const p = r->first;
 	const size_t start = start_of(r->kind);
 
-	if (is_v4(r->kind)) {
+	if (offload_is_v4(r->kind)) {
 		store16_be(p + 2, (uint16_t)r->total);
 		store16_be(p + 10, 0);
 		store16_be(p + 10, checksum_fold(checksum_add(0, p, OFFLOAD_V4_HEADER)));
 	} else {
 		store16_be(p + 4, (uint16_t)(r->total - OFFLOAD_V6_HEADER));
 	}
-	if (!is_tcp(r->kind))
+	if (!offload_is_tcp(r->kind))
 		store16_be(p + start + 4, (uint16_t)(r->total - start));
 	else if (r->is_pushed)
 		p[start + 13] |= OFFLOAD_PSH;
@@ -206,7 +197,7 @@ static void end_between(struct offload_join *j, const uint8_t *packet)
 	for (size_t i = 0; i < j->used;) {
 		const struct offload_run *r = &j->runs[j->order[i]];
 
-		if (is_v4(r->kind) == v4 && memcmp(r->first + at, packet + at, len) == 0)
+		if (offload_is_v4(r->kind) == v4 && memcmp(r->first + at, packet + at, len) == 0)
 			end_run(j, i);
 		else
 			++i;
@@ -216,8 +207,8 @@ static void end_between(struct offload_join *j, const uint8_t *packet)
 /* Where in the order the run of this conversation is; j->used: there is none. */
 static size_t find(const struct offload_join *j, const uint8_t *packet, enum offload_kind kind)
 {
-	const size_t at = is_v4(kind) ? V4_ADDRESSES : V6_ADDRESSES;
-	const size_t len = (is_v4(kind) ? V4_PAIR : V6_PAIR) + PORTS;
+	const size_t at = offload_is_v4(kind) ? V4_ADDRESSES : V6_ADDRESSES;
+	const size_t len = (offload_is_v4(kind) ? V4_PAIR : V6_PAIR) + PORTS;
 	size_t i;
 
 	for (i = 0; i < j->used; ++i) {
@@ -260,19 +251,19 @@ static bool tcp_follows(const struct offload_run *r, const uint8_t *first, const
 
 static bool follows(const struct offload_run *r, const uint8_t *p, const struct shape *s)
 {
-	const size_t most = is_tcp(r->kind) ? OFFLOAD_RUN_PARTS : OFFLOAD_UDP_SEGMENTS;
+	const size_t most = offload_is_tcp(r->kind) ? OFFLOAD_RUN_PARTS : OFFLOAD_UDP_SEGMENTS;
 
 	if (s->payload > r->size || r->count == most || r->total + s->payload > OFFLOAD_MAX)
 		return false;
-	if (is_v4(r->kind) ? !v4_follows(r, p) : !v6_follows(r, p))
+	if (offload_is_v4(r->kind) ? !v4_follows(r, p) : !v6_follows(r, p))
 		return false;
-	return !is_tcp(r->kind) || tcp_follows(r, r->first + s->start, p + s->start,
-					       s->headers - s->start - OFFLOAD_TCP_HEADER);
+	return !offload_is_tcp(r->kind) || tcp_follows(r, r->first + s->start, p + s->start,
+						       s->headers - s->start - OFFLOAD_TCP_HEADER);
 }
 
 static void append(struct offload_run *r, uint8_t *packet, const struct shape *s)
 {
-	if (r->count == 1 && is_v4(r->kind))
+	if (r->count == 1 && offload_is_v4(r->kind))
 		r->is_fixed_id = load16_be(packet + 4) == load16_be(r->first + 4);
 	r->parts[r->count++] = (struct iovec){ packet + s->headers, s->payload };
 	r->total += s->payload;
@@ -293,7 +284,8 @@ static void open_run(struct offload_join *j, uint8_t *packet, const struct shape
 	r->size = s->payload;
 	r->total = s->headers + s->payload;
 	r->count = 1;
-	r->next = is_tcp(s->kind) ? load32_be(packet + s->start + 4) + (uint32_t)s->payload : 0;
+	r->next = offload_is_tcp(s->kind) ? load32_be(packet + s->start + 4) + (uint32_t)s->payload
+					  : 0;
 	r->is_fixed_id = false;
 	r->is_pushed = false;
 }

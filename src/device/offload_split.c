@@ -29,16 +29,6 @@ static enum offload_kind kind_of(uint8_t type, uint8_t version)
 	}
 }
 
-static bool is_tcp(enum offload_kind kind)
-{
-	return kind == OFFLOAD_TCP4 || kind == OFFLOAD_TCP6;
-}
-
-static bool is_v4(enum offload_kind kind)
-{
-	return kind == OFFLOAD_TCP4 || kind == OFFLOAD_UDP4;
-}
-
 /* Bytes of the IP header without extension headers; 0: there is none. */
 static size_t ip_header(const uint8_t *packet, size_t len)
 {
@@ -77,7 +67,7 @@ static size_t transport_header(const struct offload_split *s)
 	const size_t room = s->len - s->start;
 	size_t header = OFFLOAD_UDP_HEADER;
 
-	if (is_tcp(s->kind)) {
+	if (offload_is_tcp(s->kind)) {
 		if (room < OFFLOAD_TCP_HEADER)
 			return 0;
 		header = (size_t)(s->packet[s->start + 12] >> 4) * 4;
@@ -90,11 +80,11 @@ static size_t transport_header(const struct offload_split *s)
 /* Whether the TCP or UDP header is where the virtio header has it. */
 static bool is_followed_by(const struct offload_split *s, const struct offload_header *h)
 {
-	const uint8_t proto = is_tcp(s->kind) ? OFFLOAD_PROTO_TCP : OFFLOAD_PROTO_UDP;
+	const uint8_t proto = offload_is_tcp(s->kind) ? OFFLOAD_PROTO_TCP : OFFLOAD_PROTO_UDP;
 
-	if (h->offset != (is_tcp(s->kind) ? OFFLOAD_TCP_CHECKSUM : OFFLOAD_UDP_CHECKSUM))
+	if (h->offset != (offload_is_tcp(s->kind) ? OFFLOAD_TCP_CHECKSUM : OFFLOAD_UDP_CHECKSUM))
 		return false;
-	if (is_v4(s->kind))
+	if (offload_is_v4(s->kind))
 		return v4_is_followed_by(s->packet, s->start, proto);
 	return v6_is_followed_by(s->packet, s->start, proto);
 }
@@ -165,7 +155,7 @@ static void store_checksum(const struct offload_split *s, uint8_t *dst, uint32_t
 {
 	const uint16_t folded = checksum_fold(sum);
 
-	store16_be(dst + s->field, folded || is_tcp(s->kind) ? folded : 0xffff);
+	store16_be(dst + s->field, folded || offload_is_tcp(s->kind) ? folded : 0xffff);
 }
 
 static size_t next_plain(const struct offload_split *s, uint8_t *dst)
@@ -184,7 +174,7 @@ static size_t next_plain(const struct offload_split *s, uint8_t *dst)
 
 static void write_ip(const struct offload_split *s, uint8_t *dst, size_t len)
 {
-	if (!is_v4(s->kind)) {
+	if (!offload_is_v4(s->kind)) {
 		store16_be(dst + 4, (uint16_t)(len - OFFLOAD_V6_HEADER));
 		return;
 	}
@@ -207,7 +197,7 @@ static void write_headers(const struct offload_split *s, uint8_t *dst, size_t le
 {
 	memcpy(dst, s->packet, s->headers);
 	write_ip(s, dst, len);
-	if (is_tcp(s->kind))
+	if (offload_is_tcp(s->kind))
 		write_tcp(s, dst + s->start, is_last);
 	else
 		store16_be(dst + s->start + 4, (uint16_t)(len - s->start));
