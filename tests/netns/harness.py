@@ -730,15 +730,17 @@ class Lab:
         return process
 
     def tunnel(self, a, b, kinds=(None, None), psk=None, outer="v4", mtu=None, endpoints=(True, True), keepalive=0,
-               hosts=None, **options):
+               hosts=None, args=((), ()), **options):
         """Engines wga in a and wgb in b, each other's peer: 10.9.0.1 and .2, fd09::1 and ::2.
 
         hosts: the endpoint that each is given, where it is not the other's address.
+        args: what each is started with.
         """
         keys = [Keys(), Keys()]
         if not hosts:
             hosts = ("10.1.0.2:51820", "10.1.0.1:51820") if outer == "v4" else ("[fd01::2]:51820", "[fd01::1]:51820")
-        engines = [self.engine(name, ns, kind=kind, **options) for name, ns, kind in zip(("wga", "wgb"), (a, b), kinds)]
+        engines = [self.engine(name, ns, kind=kind, args=more, **options)
+                   for name, ns, kind, more in zip(("wga", "wgb"), (a, b), kinds, args)]
         for i, engine in enumerate(engines):
             engine.keys = keys[i]
             engine.peer = keys[1 - i].public

@@ -7,8 +7,12 @@ import pytest
 from flow import Udp, mixed_load
 from harness import scenario
 
-# A way of working: what it is called, and what `warren run` is told.
-WAYS = [("default", ())]
+# Ways of working: what each is called, and what `warren run` is told at either end.
+WAYS = [
+    ("default", ((), ())),
+    ("cipher-mixed", (("--cipher", "libcrypto"), ())),
+    ("cipher-libcrypto", (("--cipher", "libcrypto"), ("--cipher", "libcrypto"))),
+]
 
 
 def ways(*names):

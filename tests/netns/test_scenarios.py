@@ -93,14 +93,12 @@ def padding_stops_at_the_mtu(lab):
     """A packet of 1297 bytes is padded to the MTU and no further: outside it is 1360 at 1300, 1359 at 1299, never more.
 
     The driver also sees the MTU of a route inside; a user-space engine is not told of it."""
-    world = World(lab)
+    world = World(lab, keepalive=1)  # so that an engine looks at a link elsewhere at least once a second
     assert world.ping()
     for mtu, outside in ((1300, 1360), (1299, 1359)):
         for engine in world.engines:
             engine.ns.ip(f"link set {engine.name} mtu {mtu}")
         world.n0.filter("input", f"udp dport {{ 1, 2 }} meta length > {outside} drop")
-        for engine in world.engines:  # what happens in another namespace is heard of no later than at the next change
-            engine.set("fwmark off")
         wait_until(lambda: world.n2.ping("192.168.241.1", 3, size=1269, wait=0.3) == 3, 5, f"no more than {outside}")
         world.n0.filter("input", f"udp dport {{ 1, 2 }} meta length {outside} drop")
         assert world.n2.ping("192.168.241.1", 1, size=1269, wait=0.3) == 0, f"it is not {outside}"
