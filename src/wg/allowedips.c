@@ -4,48 +4,19 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "wg/allowed_node.h"
+#include "wg/shortcut.h"
 
-enum { NODES_PER_INSERT = 2, KEY_BITS = 128 };
+enum { NODES_PER_INSERT = 2 };
+enum { EDITS_MIN = 64 };
+enum { LANES = 16 };
 
-/* An address, first bit highest. IPv4 stands in the upper half of high; what follows is zero. */
-struct key {
-	uint64_t high;
-	uint64_t low;
-};
-
-/* What a look-up reads comes first, so that it lies in one cache line. */
-struct allowed_node {
-	struct allowed_node *child[2];
-	struct allowed_owner
-		*owner; /* NULL: a fork that nobody asked for, always with two children */
-	struct key key; /* host bits are zero */
-	uint8_t bits;
-	uint8_t family;
-	struct allowed_node *parent; /* of a spare: the next spare */
-	struct list of_owner;
-};
-
-static struct key key_of(const struct ip *ip)
+static struct allowed_key key_of(const struct ip *ip)
 {
 	if (ip->family == FAMILY_V4)
-		return (struct key){ .high = (uint64_t)load32_be(ip->bytes) << 32 };
-	return (struct key){ .high = load64_be(ip->bytes), .low = load64_be(ip->bytes + 8) };
-}
-
-/* How many leading bits two keys share. */
-static unsigned int common(struct key a, struct key b)
-{
-	if (a.high != b.high)
-		return (unsigned int)__builtin_clzll(a.high ^ b.high);
-	if (a.low != b.low)
-		return 64 + (unsigned int)__builtin_clzll(a.low ^ b.low);
-	return KEY_BITS;
-}
-
-/* For at = 128, below a whole address, any answer will do: there is no child. */
-static unsigned int bit(struct key k, unsigned int at)
-{
-	return (unsigned int)((at < 64 ? k.high : k.low) >> (63 - at % 64)) & 1;
+		return (struct allowed_key){ .high = (uint64_t)load32_be(ip->bytes) << 32 };
+	return (struct allowed_key){ .high = load64_be(ip->bytes),
+				     .low = load64_be(ip->bytes + 8) };
 }
 
 static struct allowed_node **root_of(struct allowedips *t, uint8_t family)
@@ -63,6 +34,7 @@ static struct allowed_node **link_of(struct allowedips *t, struct allowed_node *
 
 static void give_back(struct allowedips *t, struct allowed_node *n)
 {
+	shortcut_drop(n, t->memory);
 	memory_give(t->memory, n, sizeof(*n));
 }
 
@@ -115,7 +87,7 @@ static void own(struct allowedips *t, struct allowed_node *n, struct allowed_own
 
 static void adopt(struct allowed_node *parent, struct allowed_node *n)
 {
-	parent->child[bit(n->key, parent->bits)] = n;
+	parent->child[allowed_bit(n->key, parent->bits)] = n;
 	n->parent = parent;
 }
 
@@ -130,10 +102,11 @@ static void put_above(struct allowedips *t, struct allowed_node *n, struct allow
 /* Take out nodes that serve nobody: without an owner, and no fork. */
 static void prune(struct allowedips *t, struct allowed_node *n)
 {
-	while (n && !n->owner && !(n->child[0] && n->child[1])) {
+	while (n && !n->owner && !n->is_hint && !(n->child[0] && n->child[1])) {
 		struct allowed_node *parent = n->parent;
 		struct allowed_node *child = n->child[0] ? n->child[0] : n->child[1];
 
+		shortcut_forget(n);
 		*link_of(t, n) = child;
 		if (child)
 			child->parent = parent;
@@ -142,20 +115,51 @@ static void prune(struct allowedips *t, struct allowed_node *n)
 	}
 }
 
+/* From a node near by up to the first that is on the way of the prefix and not longer. NULL: none
+ * is. */
+static struct allowed_node *climb(struct allowed_node *n, struct allowed_key key, unsigned int bits)
+{
+	const unsigned int shared = allowed_common(n->key, key);
+
+	while (n && (n->bits > shared || n->bits > bits))
+		n = n->parent;
+	return n;
+}
+
+/* One step further down the way of a key than n, which is on it. NULL: it ends here. */
+static struct allowed_node *step(const struct allowed_node *n, struct allowed_key key,
+				 unsigned int bits)
+{
+	struct allowed_node *next;
+
+	if (n->shortcut) {
+		next = shortcut_hint(n, key);
+		if (next->bits > bits || !allowed_has(next, key))
+			next = climb(next, key, bits);
+		if (next->bits > n->bits)
+			return next;
+	}
+	next = n->child[allowed_bit(key, n->bits)];
+	return next && next->bits <= bits && allowed_has(next, key) ? next : NULL;
+}
+
 /*
  * The deepest node on the way of a prefix that is not longer than it. Its child on that way, if it
- * has one, goes to *ret_below: there the ways part, or it is more specific.
+ * has one, goes to *ret_below: there the ways part, or it is more specific. start: NULL, or a node
+ * on the way, no longer than the prefix.
  */
-static struct allowed_node *descend(struct allowed_node *root, struct key key, unsigned int bits,
-				    struct allowed_node **ret_below)
+static struct allowed_node *descend(struct allowedips *t, struct allowed_node *start,
+				    const struct prefix *p, struct allowed_node **ret_below)
 {
-	struct allowed_node *n = NULL, *next = root;
+	const struct allowed_key key = key_of(&p->ip);
+	struct allowed_node *n = start ? start : *root_of(t, p->ip.family), *next;
 
-	while (next && next->bits <= bits && common(next->key, key) >= next->bits) {
+	*ret_below = n;
+	if (!n || n->bits > p->bits || !allowed_has(n, key))
+		return NULL;
+	while ((next = step(n, key, p->bits)))
 		n = next;
-		next = n->bits < bits ? n->child[bit(key, n->bits)] : NULL;
-	}
-	*ret_below = next;
+	*ret_below = n->bits < p->bits ? n->child[allowed_bit(key, n->bits)] : NULL;
 	return n;
 }
 
@@ -163,7 +167,7 @@ static struct allowed_node *find(struct allowedips *t, const struct prefix *p)
 {
 	struct allowed_node *below, *n;
 
-	n = descend(*root_of(t, p->ip.family), key_of(&p->ip), p->bits, &below);
+	n = descend(t, NULL, p, &below);
 	return n && n->bits == p->bits ? n : NULL;
 }
 
@@ -190,7 +194,7 @@ static struct allowed_node *grow(struct allowedips *t, const struct prefix *p,
 		*root_of(t, p->ip.family) = n;
 	if (!below)
 		return n;
-	shared = common(below->key, n->key);
+	shared = allowed_common(below->key, n->key);
 	if (shared >= n->bits) {
 		put_above(t, n, below);
 		return n;
@@ -258,16 +262,24 @@ void allowedips_release(struct allowedips *t)
 	drop_spares(t, 0);
 }
 
+static struct allowed_node *insert(struct allowedips *t, const struct prefix *canonical,
+				   struct allowed_node *start)
+{
+	struct allowed_node *below;
+	struct allowed_node *n = descend(t, start, canonical, &below);
+
+	if (n && n->bits == canonical->bits)
+		return n;
+	return grow(t, canonical, n, below);
+}
+
 void allowedips_insert(struct allowedips *t, const struct prefix *p, struct allowed_owner *owner)
 {
 	const struct prefix canon = canonical(p);
-	struct allowed_node *n, *below;
 
 	assert(t->spares >= NODES_PER_INSERT);
-	n = descend(*root_of(t, canon.ip.family), key_of(&canon.ip), canon.bits, &below);
-	if (!n || n->bits != canon.bits)
-		n = grow(t, &canon, n, below);
-	own(t, n, owner);
+	own(t, insert(t, &canon, NULL), owner);
+	++t->edits;
 }
 
 bool allowedips_remove(struct allowedips *t, const struct prefix *p, struct allowed_owner *owner)
@@ -279,6 +291,7 @@ bool allowedips_remove(struct allowedips *t, const struct prefix *p, struct allo
 		return false;
 	disown(t, n);
 	prune(t, n);
+	++t->edits;
 	return true;
 }
 
@@ -291,22 +304,180 @@ void allowedips_remove_owner(struct allowedips *t, struct allowed_owner *owner)
 
 		disown(t, n);
 		prune(t, n);
+		++t->edits;
 	}
+}
+
+/* In the order of the keys. */
+static struct allowed_node *next_in_order(const struct allowed_node *n)
+{
+	if (n->child[0])
+		return n->child[0];
+	if (n->child[1])
+		return n->child[1];
+	for (; n->parent; n = n->parent) {
+		struct allowed_node *sibling = n->parent->child[1];
+
+		if (sibling && sibling != n)
+			return sibling;
+	}
+	return NULL;
+}
+
+/* The copy takes the node's place in its owner's list. */
+static void take_over(struct allowedips *t, struct allowed_node *copy, struct allowed_node *n)
+{
+	copy->owner = n->owner;
+	copy->of_owner = n->of_owner;
+	copy->of_owner.prev->next = &copy->of_owner;
+	copy->of_owner.next->prev = &copy->of_owner;
+	++t->prefixes;
+}
+
+void allowedips_copy(struct allowedips *t, const struct allowedips *from)
+{
+	assert(t->prefixes == 0 && t->spares >= NODES_PER_INSERT * from->prefixes);
+	for (unsigned int i = 0; i < ELEMENTS(from->root); ++i) {
+		struct allowed_node *last = NULL;
+
+		for (struct allowed_node *n = from->root[i]; n; n = next_in_order(n)) {
+			const struct prefix p = allowedips_prefix(n);
+
+			if (!n->owner)
+				continue;
+			if (last)
+				last = climb(last, n->key, n->bits);
+			last = insert(t, &p, last);
+			take_over(t, last, n);
+		}
+	}
+}
+
+void allowedips_build(struct allowedips *t)
+{
+	for (unsigned int i = 0; i < ELEMENTS(t->root); ++i)
+		if (t->root[i])
+			shortcut_build(t->root[i], t->memory);
+	t->edits = 0;
+}
+
+bool allowedips_is_worn(const struct allowedips *t)
+{
+	return t->edits >= EDITS_MIN && t->edits > t->prefixes / 2;
+}
+
+static struct allowed_owner *owner_at(const struct allowed_node *n)
+{
+	while (n && !n->owner)
+		n = n->parent;
+	return n ? n->owner : NULL;
 }
 
 struct allowed_owner *allowedips_lookup(const struct allowedips *t, const struct ip *ip)
 {
-	const struct key key = key_of(ip);
-	struct allowed_owner *found = NULL;
+	const struct allowed_key key = key_of(ip);
+	const struct allowed_node *n, *next;
 
 	if (ip->family == FAMILY_NONE)
 		return NULL;
-	for (const struct allowed_node *n = t->root[ip->family == FAMILY_V6];
-	     n && common(n->key, key) >= n->bits; n = n->child[bit(key, n->bits)]) {
-		if (n->owner)
-			found = n->owner;
+	n = t->root[ip->family == FAMILY_V6];
+	if (!n || !allowed_has(n, key))
+		return NULL;
+	while ((next = step(n, key, ALLOWED_KEY_BITS)))
+		n = next;
+	return owner_at(n);
+}
+
+/* One of several look-ups at a time: while the memory of one is fetched, the others go on. */
+struct lane {
+	enum { LANE_HINT, LANE_CLIMB, LANE_DOWN, LANE_ARRIVED } phase;
+	struct allowed_key key;
+	const struct allowed_node *on; /* the deepest so far that has the key */
+	const struct allowed_node *candidate;
+	struct allowed_node *const *hint;
+};
+
+static void lane_try(struct lane *l, const struct allowed_node *n, int phase)
+{
+	l->candidate = n;
+	l->phase = phase;
+	__builtin_prefetch(n);
+	if (n)
+		__builtin_prefetch(&n->shortcut);
+}
+
+static void lane_go_down(struct lane *l)
+{
+	lane_try(l, l->on->child[allowed_bit(l->key, l->on->bits)], LANE_DOWN);
+}
+
+static void lane_enter(struct lane *l, const struct allowed_node *n)
+{
+	l->on = n;
+	if (!n->shortcut) {
+		lane_go_down(l);
+		return;
 	}
-	return found;
+	l->hint = &n->shortcut->hints[shortcut_slice(l->key, n->bits, n->shortcut->width)];
+	l->phase = LANE_HINT;
+	__builtin_prefetch(l->hint);
+}
+
+/* A turn touches what the turn before has asked for. */
+static void lane_turn(struct lane *l)
+{
+	const struct allowed_node *n = l->candidate;
+
+	switch (l->phase) {
+	case LANE_HINT:
+		lane_try(l, *l->hint, LANE_CLIMB);
+		break;
+	case LANE_CLIMB:
+		if (n->bits <= l->on->bits)
+			lane_go_down(l);
+		else if (allowed_has(n, l->key))
+			lane_enter(l, n);
+		else
+			lane_try(l, n->parent, LANE_CLIMB);
+		break;
+	case LANE_DOWN:
+		if (n && allowed_has(n, l->key))
+			lane_enter(l, n);
+		else
+			l->phase = LANE_ARRIVED;
+		break;
+	case LANE_ARRIVED:
+		break;
+	}
+}
+
+static void lookup_lanes(const struct allowedips *t, const struct ip *ips, size_t n,
+			 struct allowed_owner **ret)
+{
+	struct lane lanes[LANES];
+	bool is_busy = true;
+
+	for (size_t i = 0; i < n; ++i) {
+		lanes[i] = (struct lane){ .phase = LANE_ARRIVED, .key = key_of(&ips[i]) };
+		if (ips[i].family != FAMILY_NONE)
+			lane_try(&lanes[i], t->root[ips[i].family == FAMILY_V6], LANE_DOWN);
+	}
+	while (is_busy) {
+		is_busy = false;
+		for (size_t i = 0; i < n; ++i) {
+			lane_turn(&lanes[i]);
+			is_busy = is_busy || lanes[i].phase != LANE_ARRIVED;
+		}
+	}
+	for (size_t i = 0; i < n; ++i)
+		ret[i] = owner_at(lanes[i].on);
+}
+
+void allowedips_lookup_many(const struct allowedips *t, const struct ip *ips, size_t n,
+			    struct allowed_owner **ret)
+{
+	for (size_t i = 0; i < n; i += LANES)
+		lookup_lanes(t, ips + i, n - i < LANES ? n - i : LANES, ret + i);
 }
 
 const struct allowed_node *allowedips_next(const struct allowed_owner *o,

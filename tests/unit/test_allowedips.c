@@ -28,6 +28,7 @@ struct world {
 	size_t n;
 	unsigned int order;
 	uint64_t seed;
+	bool has_shortcuts; /* so it may have nodes more */
 };
 
 static struct world world;
@@ -39,6 +40,7 @@ static struct world *set_up(uint64_t seed)
 	w->n = 0;
 	w->order = 0;
 	w->seed = seed;
+	w->has_shortcuts = false;
 	test_memory_init(&w->memory);
 	allowedips_init(&w->trie, &w->memory.memory);
 	for (size_t i = 0; i < OWNERS; ++i)
@@ -134,7 +136,27 @@ static void insert(struct world *w, struct prefix p, unsigned int owner)
 
 static void check_lookup(struct world *w, const struct ip *ip)
 {
-	assert_ptr_equal(allowedips_lookup(&w->trie, ip), naive_lookup(w, ip));
+	struct allowed_owner *const owner = naive_lookup(w, ip), *found;
+
+	assert_ptr_equal(allowedips_lookup(&w->trie, ip), owner);
+	allowedips_lookup_many(&w->trie, ip, 1, &found);
+	assert_ptr_equal(found, owner);
+}
+
+/* A copy with shortcuts takes the trie's place. */
+static void settle(struct world *w)
+{
+	struct allowedips copy;
+
+	allowedips_init(&copy, &w->memory.memory);
+	assert_true(allowedips_reserve(&copy, w->trie.prefixes));
+	allowedips_copy(&copy, &w->trie);
+	allowedips_release(&copy);
+	allowedips_build(&copy);
+	assert_int_equal(copy.prefixes, w->trie.prefixes);
+	allowedips_done(&w->trie);
+	w->trie = copy;
+	w->has_shortcuts = true;
 }
 
 /* Each owner lists its prefixes, all of them, in the order they came. */
@@ -171,6 +193,8 @@ static void check_nodes(const struct world *w)
 {
 	const size_t nodes = w->memory.blocks - w->trie.spares;
 
+	if (w->has_shortcuts)
+		return;
 	assert_true(nodes >= w->n);
 	assert_true(w->n ? nodes < 2 * w->n : nodes == 0);
 }
@@ -245,6 +269,8 @@ static void fa3_longest_prefix_matches_naive(void **state)
 
 		for (unsigned int round = 0; round < 500; ++round) {
 			random_step(w);
+			if (seed % 2 == 0 && test_random_below(&w->seed, 40) == 0)
+				settle(w);
 			check_nodes(w);
 			check_some_lookups(w, 4);
 			if (round % 10 == 0)
@@ -533,6 +559,100 @@ static void deepest_chain(void **state)
 	tear_down(w);
 }
 
+/* Dense, so that there are wide shortcuts, with short prefixes among them that come and go. */
+static void shortcuts_through_changes(void **state)
+{
+	struct ip ips[100];
+	struct allowed_owner *found[100];
+
+	(void)state;
+	for (uint64_t seed = 1; seed < 6; ++seed) {
+		struct world *w = set_up(seed);
+
+		for (uint32_t i = 0; i < 300; ++i)
+			insert(w, v4(0x0a000000 + i * 5, 32), i % OWNERS);
+		settle(w);
+		for (unsigned int round = 0; round < 300; ++round) {
+			const uint32_t low = (uint32_t)test_random_below(&w->seed, 2048);
+			const uint8_t bits = (uint8_t)(20 + test_random_below(&w->seed, 13));
+			const struct prefix p = v4(0x0a000000 + low, bits);
+			const unsigned int owner = low % OWNERS;
+
+			if (test_random_below(&w->seed, 3)) {
+				assert_int_equal(allowedips_remove(&w->trie, &p, &w->owners[owner]),
+						 naive_remove(w, p, owner));
+			} else {
+				insert(w, p, owner);
+			}
+			for (size_t i = 0; i < ELEMENTS(ips); ++i)
+				ips[i] =
+					v4(0x0a000000 + (uint32_t)test_random_below(&w->seed, 2100),
+					   32)
+						.ip;
+			allowedips_lookup_many(&w->trie, ips, ELEMENTS(ips), found);
+			for (size_t i = 0; i < ELEMENTS(ips); ++i) {
+				assert_ptr_equal(found[i], naive_lookup(w, &ips[i]));
+				assert_ptr_equal(allowedips_lookup(&w->trie, &ips[i]), found[i]);
+			}
+			if (round == 200)
+				settle(w);
+		}
+		check_lists(w);
+		tear_down(w);
+	}
+}
+
+/* Forks with much below have a shortcut, and those that find nothing for most hints have none. */
+static void shortcuts_where_they_pay(void **state)
+{
+	struct world *w = set_up(1);
+	size_t blocks;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; ++i)
+		insert(w, v4(i << 30, 32), 0);
+	settle(w);
+	blocks = w->memory.blocks;
+	assert_int_equal(blocks, 7 + 1);
+	for (uint32_t i = 0; i < 1024; ++i)
+		insert(w, v4(0x0a000000 + i, 32), 0);
+	assert_true(allowedips_is_worn(&w->trie));
+	settle(w);
+	assert_false(allowedips_is_worn(&w->trie));
+	/* One for all, and one for the many that share 22 bits. */
+	assert_int_equal(w->memory.blocks, 2 * 1028 - 1 + 2);
+	assert_true(w->memory.outstanding < 1028 * (2 * 80 + 64 + 16));
+	for (uint32_t i = 0; i < 1024; ++i) {
+		const struct prefix p = v4(0x0a000000 + i, 32);
+
+		assert_true(allowedips_remove(&w->trie, &p, &w->owners[0]));
+		assert_true(naive_remove(w, p, 0));
+	}
+	settle(w);
+	assert_int_equal(w->memory.blocks, blocks);
+	check_lists(w);
+	tear_down(w);
+}
+
+/* Without memory for it the trie is slower and as right. */
+static void shortcuts_are_optional(void **state)
+{
+	(void)state;
+	for (size_t n = 1; n < 5; ++n) {
+		struct world *w = set_up(n);
+
+		for (unsigned int i = 0; i < 300; ++i)
+			insert(w, random_prefix(&w->seed), i % OWNERS);
+		test_memory_fail(&w->memory, n, true);
+		allowedips_build(&w->trie);
+		test_memory_heal(&w->memory);
+		w->has_shortcuts = true;
+		check_some_lookups(w, 200);
+		check_lists(w);
+		tear_down(w);
+	}
+}
+
 static void a_million_prefixes(void **state)
 {
 	enum { N = 1000000 };
@@ -549,6 +669,13 @@ static void a_million_prefixes(void **state)
 	for (size_t i = 0; i < OWNERS; ++i)
 		count += w->owners[i].count;
 	assert_int_equal(count, N);
+	for (unsigned int k = 0; k < 100000; ++k) {
+		const uint32_t i = (uint32_t)test_random_below(&w->seed, N);
+		const struct prefix p = v4(i << 10 | 1, 32);
+
+		assert_ptr_equal(allowedips_lookup(&w->trie, &p.ip), &w->owners[i % OWNERS]);
+	}
+	settle(w);
 	for (unsigned int k = 0; k < 100000; ++k) {
 		const uint32_t i = (uint32_t)test_random_below(&w->seed, N);
 		const struct prefix p = v4(i << 10 | 1, 32);
@@ -572,6 +699,9 @@ int main(void)
 		cmocka_unit_test(fa3_longest_prefix_matches_naive),
 		cmocka_unit_test(fa4_trie_survives_allocation_failure),
 		cmocka_unit_test(failed_long_reserve_gives_back),
+		cmocka_unit_test(shortcuts_through_changes),
+		cmocka_unit_test(shortcuts_where_they_pay),
+		cmocka_unit_test(shortcuts_are_optional),
 		cmocka_unit_test(a_million_prefixes),
 	};
 

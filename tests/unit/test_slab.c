@@ -1,0 +1,106 @@
+#include "device/slab.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+#include "support.h"
+
+enum { BLOCKS = 3000 };
+
+struct held {
+	uint8_t *bytes;
+	size_t len;
+	uint8_t mark;
+};
+
+static bool is_filled(const struct held *h, uint8_t with)
+{
+	for (size_t i = 0; i < h->len; ++i)
+		if (h->bytes[i] != with)
+			return false;
+	return true;
+}
+
+static size_t random_len(uint64_t *seed)
+{
+	static const size_t lens[] = { 0,    1,    15,   16,    17,      80,           432,
+				       2047, 2048, 2049, 65536, 1 << 20, (1 << 20) + 1 };
+
+	return test_random_below(seed, 100) ? 1 + test_random_below(seed, 2100)
+					    : lens[test_random_below(seed, ELEMENTS(lens))];
+}
+
+/* Nobody writes into another's block, and each comes zeroed. */
+static void blocks_are_zeroed_and_apart(void **state)
+{
+	static struct held held[BLOCKS];
+	struct slab *s = slab_new();
+	struct memory m = slab_memory(s);
+	uint64_t seed = 5;
+
+	(void)state;
+	memset(held, 0, sizeof(held));
+	for (unsigned int round = 0; round < 60000; ++round) {
+		struct held *h = &held[test_random_below(&seed, BLOCKS)];
+
+		if (h->bytes) {
+			assert_true(is_filled(h, h->mark));
+			memory_give(&m, h->bytes, h->len);
+			h->bytes = NULL;
+			continue;
+		}
+		h->len = random_len(&seed);
+		h->bytes = memory_take(&m, h->len);
+		assert_non_null(h->bytes);
+		assert_int_equal((uintptr_t)h->bytes % 16, 0);
+		assert_true(is_filled(h, 0));
+		h->mark = (uint8_t)round;
+		if (h->len)
+			memset(h->bytes, h->mark, h->len);
+	}
+	for (size_t i = 0; i < BLOCKS; ++i)
+		memory_give(&m, held[i].bytes, held[i].len);
+	assert_null(slab_free(s));
+}
+
+/* The pages of what was given back are the system's again, and used for another size. */
+static void empty_pieces_cost_nothing(void **state)
+{
+	enum { N = 20000, LEN = 1200 };
+	static void *held[N];
+	struct slab *s = slab_new();
+	struct memory m = slab_memory(s);
+	size_t full, rest;
+
+	(void)state;
+	for (size_t i = 0; i < N; ++i)
+		assert_non_null(held[i] = memory_take(&m, LEN));
+	full = slab_resident(s);
+	assert_true(full >= (size_t)N * LEN);
+	assert_true(full < (size_t)N * LEN * 105 / 100);
+	for (size_t i = 0; i < N; ++i)
+		memory_give(&m, held[i], LEN);
+	rest = slab_resident(s);
+	assert_true(rest < full / 10);
+	for (size_t i = 0; i < N; ++i)
+		assert_non_null(held[i] = memory_take(&m, 600));
+	assert_true(slab_resident(s) < full * 6 / 10);
+	assert_null(slab_free(s));
+	assert_null(slab_free(NULL));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(blocks_are_zeroed_and_apart),
+		cmocka_unit_test(empty_pieces_cost_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
