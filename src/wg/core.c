@@ -8,7 +8,6 @@
 #include "wg/core_private.h"
 
 enum { TICK_PEERS = 256 };
-enum { INDICES_PER_PEER = 4 /* a handshake and three sessions */ };
 
 struct core *core_new(const struct core_config *config)
 {
@@ -138,13 +137,14 @@ static void silence(struct core *c, struct moment now, struct peer *p)
 	schedule_remove(&c->schedule, p);
 	peer_drop_handshake(p, &c->table);
 	peer_drop_sessions(p, &c->table, &c->config.memory);
+	peer_sleep(p, &c->config.memory);
 	p->handshake_sent = 0;
 	clear_flags(p, p->flags);
 }
 
 static void free_peer(struct core *c, struct peer *p)
 {
-	cookie_maker_done(&p->cookie);
+	peer_sleep(p, &c->config.memory);
 	reject_forget(&c->rejects, &p->rejects);
 	crypto_wipe(p, sizeof(*p));
 	memory_give(&c->config.memory, p, sizeof(*p));
@@ -343,8 +343,7 @@ bool core_reserve(struct core *c, size_t peers, size_t prefixes)
 {
 	const size_t total = c->peer_count + peers, before = c->spare_count;
 
-	if (!table_reserve(&c->table, total * INDICES_PER_PEER) ||
-	    !keytable_reserve(&c->keys, total) || !schedule_reserve(&c->schedule, total) ||
+	if (!keytable_reserve(&c->keys, total) || !schedule_reserve(&c->schedule, total) ||
 	    !reserve_peers(c, peers) || !allowedips_reserve(&c->allowed, prefixes)) {
 		trim_peers(c, before);
 		return false;
@@ -493,6 +492,7 @@ static void act(struct core *c, struct moment now, struct peer *p, unsigned int 
 	if (actions & TIMER_DO_WIPE) {
 		peer_drop_handshake(p, &c->table);
 		peer_drop_sessions(p, &c->table, &c->config.memory);
+		peer_sleep(p, &c->config.memory);
 	}
 	if (actions & TIMER_DO_RETRY)
 		initiate_soon(c, now, p);

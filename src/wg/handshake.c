@@ -21,7 +21,8 @@ static enum handshake_step take_cookie(struct core *c, struct moment now, const 
 
 	if (!entry)
 		return drop(c, NULL, REJECT_COOKIE, now, from);
-	if (!cookie_take(&entry->peer->cookie, &entry->peer->public_key, message, now.boot))
+	if (!entry->peer->awake ||
+	    !cookie_take(&entry->peer->awake->cookie, &entry->peer->public_key, message, now.boot))
 		return drop(c, entry->peer, REJECT_COOKIE, now, from);
 	return HANDSHAKE_DONE;
 }
@@ -50,7 +51,7 @@ static enum handshake_step start_finish(struct core *c, struct moment now, const
 	memcpy(&ret->response_message, bytes, sizeof(ret->response_message));
 	ret->local = c->local;
 	ret->identity_generation = c->identity_generation;
-	ret->pending = p->handshake.pending;
+	ret->pending = p->awake->pending;
 	ret->peer_serial = p->serial;
 	ret->handshake_generation = p->handshake.generation;
 	ret->psk = p->psk;
@@ -233,6 +234,14 @@ static void free_session(struct core *c, struct session *s)
 	memory_give(&c->config.memory, s, sizeof(*s));
 }
 
+/* With all that a handshake of the peer takes; 0: no memory. */
+static uint32_t new_index(struct core *c, struct peer *p, struct session *s)
+{
+	if (!peer_wake(p, &c->config.memory) || !table_reserve(&c->table, c->table.used + 1))
+		return 0;
+	return table_add(&c->table, p, s);
+}
+
 static void keep_static_static(struct peer *p, const struct handshake_job *job)
 {
 	if (p->has_static_static || !job->has_static_static)
@@ -257,14 +266,14 @@ static enum handshake_step commit_initiate(struct core *c, struct moment now,
 		return drop(c, p, job->has_static_static ? REJECT_CRYPTO : REJECT_STAMP, now,
 			    &p->endpoint);
 	peer_drop_handshake(p, &c->table);
-	index = table_add(&c->table, p, NULL);
+	index = new_index(c, p, NULL);
 	if (!index)
 		return drop(c, p, REJECT_NO_MEMORY, now, &p->endpoint);
 	p->handshake.index = index;
-	p->handshake.pending = job->pending;
+	p->awake->pending = job->pending;
 	store32_le(message->type, MESSAGE_INITIATION);
 	store32_le(message->sender, index);
-	cookie_make(&p->cookie, &p->public_key, message, sizeof(*message), now.boot);
+	cookie_make(&p->awake->cookie, &p->public_key, message, sizeof(*message), now.boot);
 	p->handshake_sent = now.boot;
 	timers_authenticated_sent(&p->timers, now.boot);
 	timers_initiation_sent(&p->timers, now.boot, core_jitter(c));
@@ -314,7 +323,7 @@ static enum handshake_step install_response(struct core *c, struct moment now,
 
 	if (!s)
 		return drop(c, p, REJECT_NO_MEMORY, now, &job->from);
-	s->local_index = table_add(&c->table, p, s);
+	s->local_index = new_index(c, p, s);
 	if (!s->local_index) {
 		free_session(c, s);
 		return drop(c, p, REJECT_NO_MEMORY, now, &job->from);
@@ -330,7 +339,7 @@ static enum handshake_step install_response(struct core *c, struct moment now,
 	store32_le(message->type, MESSAGE_RESPONSE);
 	store32_le(message->sender, s->local_index);
 	memcpy(message->receiver, job->initiation_message.sender, sizeof(message->receiver));
-	cookie_make(&p->cookie, &p->public_key, message, sizeof(*message), now.boot);
+	cookie_make(&p->awake->cookie, &p->public_key, message, sizeof(*message), now.boot);
 	timers_session_begun(&p->timers, now.boot);
 	timers_authenticated_sent(&p->timers, now.boot);
 	timers_authenticated_received(&p->timers, now.boot);

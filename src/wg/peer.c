@@ -11,10 +11,28 @@ void peer_init(struct peer *p, const struct key_public *public_key)
 	list_init(&p->of_busy);
 	list_init(&p->staged);
 	allowedips_owner_init(&p->allowed);
-	cookie_maker_init(&p->cookie);
 	timers_init(&p->timers);
 	p->due = TIME_NEVER;
 	p->public_key = *public_key;
+}
+
+bool peer_wake(struct peer *p, const struct memory *memory)
+{
+	if (!p->awake) {
+		p->awake = memory_take(memory, sizeof(*p->awake));
+		if (p->awake)
+			cookie_maker_init(&p->awake->cookie);
+	}
+	return p->awake;
+}
+
+void peer_sleep(struct peer *p, const struct memory *memory)
+{
+	if (!p->awake)
+		return;
+	crypto_wipe(p->awake, sizeof(*p->awake));
+	memory_give(memory, p->awake, sizeof(*p->awake));
+	p->awake = NULL;
 }
 
 static void drop_session(struct session **slot, struct table *t, const struct memory *memory)
@@ -73,5 +91,6 @@ void peer_drop_handshake(struct peer *p, struct table *t)
 	table_remove(t, p->handshake.index);
 	p->handshake.index = 0;
 	++p->handshake.generation;
-	crypto_wipe(&p->handshake.pending, sizeof(p->handshake.pending));
+	if (p->awake)
+		crypto_wipe(&p->awake->pending, sizeof(p->awake->pending));
 }

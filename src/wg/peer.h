@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/attr.h"
 #include "base/endpoint.h"
+#include "base/env.h"
 #include "base/key.h"
 #include "base/list.h"
 #include "wg/allowedips.h"
@@ -29,10 +31,14 @@ enum peer_flag { /* what the brain still has to do for it */
 		 PEER_WANTS_KEEPALIVE = 4, /* an empty packet, or the first staged one */
 };
 
-struct peer_handshake { /* ours, until its response comes */
-	struct noise_pending pending;
+struct peer_handshake {      /* ours, until its response comes */
 	uint32_t index;      /* in the table while we wait; 0: we don't */
 	uint64_t generation; /* counts initiations begun, so that a late result finds it is late */
+};
+
+struct peer_awake { /* taken with the first handshake, given back when all keys are forgotten */
+	struct noise_pending pending;
+	struct cookie_maker cookie;
 };
 
 struct peer {
@@ -40,25 +46,25 @@ struct peer {
 	uint64_t serial;     /* no two peers of a core have the same one, ever */
 	struct list of_busy; /* while flags is not 0 */
 	unsigned int flags;
+	uint16_t keepalive; /* s */
+	bool has_static_static;
+	bool has_rekeyed_on_receive; /* once per key */
 
 	struct key_public public_key;
 	struct key_shared psk; /* all zero: none */
 	uint64_t psk_generation;
-	uint16_t keepalive; /* s */
 	struct allowed_owner allowed;
 	struct endpoint endpoint;
 	struct source source; /* which of our addresses it spoke to last */
 
 	struct key_shared static_static; /* computed with the first handshake */
-	bool has_static_static;
 	struct peer_handshake handshake;
-	struct cookie_maker cookie;
+	struct peer_awake *awake; /* NULL: it sleeps, and costs no more than its configuration */
 	uint8_t stamp_seen[STAMP_LEN]; /* the latest that an initiation of its brought */
 	uint64_t heard;                /* boot time of the last authentic message of its */
 	uint64_t initiation_seen;      /* boot time; 0: never */
 	uint64_t stamp_sent;           /* the latest of our initiations; 0: none under this key */
 	uint64_t handshake_sent;       /* boot time of our last initiation or response; 0: never */
-	bool has_rekeyed_on_receive;   /* once per key */
 
 	struct session *current;  /* we send with it */
 	struct session *previous; /* on its way out */
@@ -66,10 +72,10 @@ struct peer {
 
 	struct timers timers;
 	uint64_t due; /* where it stands in the schedule; TIME_NEVER: not in it */
-	size_t at;    /* its place in the heap */
+	uint32_t at;  /* its place in the heap */
 
 	struct list staged; /* of staged.of_peer, oldest first */
-	size_t staged_count;
+	uint32_t staged_count;
 
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;
@@ -78,6 +84,9 @@ struct peer {
 };
 
 void peer_init(struct peer *p, const struct key_public *public_key);
+/* Before a message of its is made. False: no memory. */
+MUST_CHECK bool peer_wake(struct peer *p, const struct memory *memory);
+void peer_sleep(struct peer *p, const struct memory *memory); /* wipes; no handshake is pending */
 
 /* Take an established session. The other slots follow the kernel driver's rules (behaviour.md E.3).
  */

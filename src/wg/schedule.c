@@ -5,6 +5,8 @@
 
 #include "wg/peer.h"
 
+#define CHUNK_SIZE (SCHEDULE_CHUNK * sizeof(struct peer *))
+
 void schedule_init(struct schedule *s, const struct memory *memory)
 {
 	memset(s, 0, sizeof(*s));
@@ -13,42 +15,43 @@ void schedule_init(struct schedule *s, const struct memory *memory)
 
 void schedule_done(struct schedule *s)
 {
-	memory_give(s->memory, s->heap, s->room * sizeof(*s->heap));
+	for (size_t i = 0; i < s->room / SCHEDULE_CHUNK; ++i)
+		memory_give(s->memory, s->heap[i], CHUNK_SIZE);
 	schedule_init(s, s->memory);
 }
 
 bool schedule_reserve(struct schedule *s, size_t n)
 {
-	struct peer **heap;
-	size_t room = s->room ? s->room : 8;
-
-	while (n > room)
-		room *= 2;
-	if (room == s->room)
-		return true;
-	heap = memory_take(s->memory, room * sizeof(*heap));
-	if (!heap)
+	if (n > (size_t)SCHEDULE_CHUNK * SCHEDULE_CHUNKS)
 		return false;
-	if (s->used)
-		memcpy(heap, s->heap, s->used * sizeof(*heap));
-	memory_give(s->memory, s->heap, s->room * sizeof(*heap));
-	s->heap = heap;
-	s->room = room;
+	while (n > s->room) {
+		struct peer **chunk = memory_take(s->memory, CHUNK_SIZE);
+
+		if (!chunk)
+			return false;
+		s->heap[s->room / SCHEDULE_CHUNK] = chunk;
+		s->room += SCHEDULE_CHUNK;
+	}
 	return true;
+}
+
+static struct peer *at_place(const struct schedule *s, size_t at)
+{
+	return s->heap[at / SCHEDULE_CHUNK][at % SCHEDULE_CHUNK];
 }
 
 static void put(struct schedule *s, size_t at, struct peer *p)
 {
-	s->heap[at] = p;
-	p->at = at;
+	s->heap[at / SCHEDULE_CHUNK][at % SCHEDULE_CHUNK] = p;
+	p->at = (uint32_t)at;
 }
 
 static void rise(struct schedule *s, struct peer *p)
 {
 	size_t at = p->at;
 
-	while (at > 0 && s->heap[(at - 1) / 2]->due > p->due) {
-		put(s, at, s->heap[(at - 1) / 2]);
+	while (at > 0 && at_place(s, (at - 1) / 2)->due > p->due) {
+		put(s, at, at_place(s, (at - 1) / 2));
 		at = (at - 1) / 2;
 	}
 	put(s, at, p);
@@ -63,11 +66,11 @@ static void sink(struct schedule *s, struct peer *p)
 
 		if (child >= s->used)
 			break;
-		if (child + 1 < s->used && s->heap[child]->due > s->heap[child + 1]->due)
+		if (child + 1 < s->used && at_place(s, child)->due > at_place(s, child + 1)->due)
 			++child;
-		if (s->heap[child]->due >= p->due)
+		if (at_place(s, child)->due >= p->due)
 			break;
-		put(s, at, s->heap[child]);
+		put(s, at, at_place(s, child));
 		at = child;
 	}
 	put(s, at, p);
@@ -92,7 +95,7 @@ void schedule_remove(struct schedule *s, struct peer *peer)
 	if (peer->due == TIME_NEVER)
 		return;
 	peer->due = TIME_NEVER;
-	last = s->heap[--s->used];
+	last = at_place(s, --s->used);
 	if (last == peer)
 		return;
 	put(s, peer->at, last);
@@ -102,7 +105,7 @@ void schedule_remove(struct schedule *s, struct peer *peer)
 
 uint64_t schedule_first(const struct schedule *s)
 {
-	return s->used ? s->heap[0]->due : TIME_NEVER;
+	return s->used ? at_place(s, 0)->due : TIME_NEVER;
 }
 
 struct peer *schedule_take(struct schedule *s, uint64_t now)
@@ -111,7 +114,7 @@ struct peer *schedule_take(struct schedule *s, uint64_t now)
 
 	if (schedule_first(s) > now)
 		return NULL;
-	p = s->heap[0];
+	p = at_place(s, 0);
 	schedule_remove(s, p);
 	return p;
 }

@@ -6,6 +6,7 @@
 
 #include "base/attr.h"
 #include "base/env.h"
+#include "wg/message.h"
 
 /*
  * Which peer is due next: a binary heap of peers by time, room for each taken when it is
@@ -14,8 +15,12 @@
  */
 struct peer;
 
+/* Twice the peers: those of an old configuration may not have gone yet. */
+enum { SCHEDULE_CHUNK = 1024, SCHEDULE_CHUNKS = 2 * PEERS_MAX / SCHEDULE_CHUNK };
+
+/* In chunks: it grows by one without a copy, so nobody waits for that. */
 struct schedule {
-	struct peer **heap;
+	struct peer **heap[SCHEDULE_CHUNKS];
 	size_t used;
 	size_t room;
 	const struct memory *memory;
@@ -23,7 +28,7 @@ struct schedule {
 
 void schedule_init(struct schedule *s, const struct memory *memory);
 void schedule_done(struct schedule *s);
-/* Room for n peers in all. False: nothing changed. */
+/* Room for n peers in all; what was taken stays if there is no more. */
 MUST_CHECK bool schedule_reserve(struct schedule *s, size_t n);
 
 /* The peer is to be looked at no later than `due`. Does nothing where it stands earlier already. */

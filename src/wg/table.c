@@ -9,7 +9,7 @@
 #define SLOT_MASK ((UINT32_C(1) << TABLE_SLOT_BITS) - 1)
 #define GENERATION_MASK ((UINT32_C(1) << (32 - TABLE_SLOT_BITS)) - 1)
 
-enum { ROUNDS = 22, KEY_WORDS = 4, SIZE_MIN = 64 };
+enum { ROUNDS = 22, KEY_WORDS = 4, CHUNK_BITS = 6 /* of the first two */ };
 
 struct table_slot {
 	struct table_entry entry;
@@ -67,9 +67,34 @@ static uint32_t permute_back(const struct table *t, uint32_t v)
 	return (uint32_t)x << 16 | y;
 }
 
+/* The first chunk is for slots 0 to 63, each further one begins at a power of two. */
+static unsigned int chunk_of(uint32_t slot)
+{
+	return slot >> CHUNK_BITS ? 32 - CHUNK_BITS - (unsigned int)__builtin_clz(slot) : 0;
+}
+
+static uint32_t chunk_start(unsigned int chunk)
+{
+	return chunk ? UINT32_C(1) << (chunk + CHUNK_BITS - 1) : 0;
+}
+
+static size_t chunk_size(unsigned int chunk)
+{
+	const size_t slots = chunk ? chunk_start(chunk) : UINT32_C(1) << CHUNK_BITS;
+
+	return slots * sizeof(struct table_slot);
+}
+
+static struct table_slot *slot_at(const struct table *t, uint32_t slot)
+{
+	const unsigned int chunk = chunk_of(slot);
+
+	return &t->chunks[chunk][slot - chunk_start(chunk)];
+}
+
 static uint32_t index_of(const struct table *t, uint32_t slot)
 {
-	return table_permute(t, t->slots[slot].generation << TABLE_SLOT_BITS | slot);
+	return table_permute(t, slot_at(t, slot)->generation << TABLE_SLOT_BITS | slot);
 }
 
 static void renew(struct table_slot *s)
@@ -79,11 +104,11 @@ static void renew(struct table_slot *s)
 
 static void append_free(struct table *t, uint32_t slot)
 {
-	t->slots[slot].next_free = NONE;
+	slot_at(t, slot)->next_free = NONE;
 	if (t->free_first == NONE)
 		t->free_first = slot;
 	else
-		t->slots[t->free_last].next_free = slot;
+		slot_at(t, t->free_last)->next_free = slot;
 	t->free_last = slot;
 }
 
@@ -94,7 +119,7 @@ static struct table_slot *live(const struct table *t, uint32_t index)
 
 	if ((v & SLOT_MASK) >= t->size)
 		return NULL;
-	s = &t->slots[v & SLOT_MASK];
+	s = slot_at(t, v & SLOT_MASK);
 	return s->entry.peer && s->generation == v >> TABLE_SLOT_BITS ? s : NULL;
 }
 
@@ -106,47 +131,49 @@ void table_init(struct table *t, const struct memory *memory, const uint8_t key[
 
 void table_done(struct table *t)
 {
-	memory_give(t->memory, t->slots, t->size * sizeof(*t->slots));
+	for (unsigned int i = 0; i < TABLE_CHUNKS && t->chunks[i]; ++i)
+		memory_give(t->memory, t->chunks[i], chunk_size(i));
 	crypto_wipe(t, sizeof(*t));
 }
 
 bool table_reserve(struct table *t, size_t slots)
 {
-	const uint32_t before = t->size;
-	struct table_slot *grown;
-	uint32_t size = SIZE_MIN;
-
-	if (slots <= before)
-		return true;
 	if (slots > TABLE_SLOTS_MAX)
 		return false;
-	while (size < slots)
-		size *= 2;
-	grown = memory_take(t->memory, size * sizeof(*grown));
-	if (!grown)
-		return false;
-	if (before)
-		memcpy(grown, t->slots, before * sizeof(*grown));
-	memory_give(t->memory, t->slots, before * sizeof(*grown));
-	t->slots = grown;
-	t->size = size;
-	for (uint32_t i = before; i < size; ++i)
-		append_free(t, i);
+	while (slots > t->size) {
+		const unsigned int chunk = chunk_of(t->size);
+
+		t->chunks[chunk] = memory_take(t->memory, chunk_size(chunk));
+		if (!t->chunks[chunk])
+			return false;
+		t->size += (uint32_t)(chunk_size(chunk) / sizeof(struct table_slot));
+	}
 	return true;
+}
+
+/* Those that were never used first, so that an old index is dead for as long as can be. */
+static uint32_t take_free(struct table *t)
+{
+	uint32_t slot = t->free_first;
+
+	if (t->fresh < t->size)
+		slot = t->fresh++;
+	else if (slot != NONE)
+		t->free_first = slot_at(t, slot)->next_free;
+	return slot;
 }
 
 uint32_t table_add(struct table *t, struct peer *peer, struct session *session)
 {
-	const uint32_t slot = t->free_first;
+	const uint32_t slot = take_free(t);
 	struct table_slot *s;
 
 	assert(peer);
 	if (slot == NONE)
 		return 0;
-	s = &t->slots[slot];
+	s = slot_at(t, slot);
 	if (index_of(t, slot) == 0)
 		renew(s);
-	t->free_first = s->next_free;
 	s->entry = (struct table_entry){ .peer = peer, .session = session };
 	++t->used;
 	return index_of(t, slot);
@@ -167,6 +194,6 @@ void table_remove(struct table *t, uint32_t index)
 		return;
 	s->entry = (struct table_entry){ 0 };
 	renew(s);
-	append_free(t, (uint32_t)(s - t->slots));
+	append_free(t, permute_back(t, index) & SLOT_MASK);
 	--t->used;
 }

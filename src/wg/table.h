@@ -28,10 +28,14 @@ struct table_slot;
 
 enum { TABLE_SLOT_BITS = 23, TABLE_SLOTS_MAX = 1 << TABLE_SLOT_BITS };
 
+/* 64 slots, and as many again each time it grows: nothing is copied, so nobody waits for that. */
+enum { TABLE_CHUNKS = TABLE_SLOT_BITS - 6 + 1 };
+
 struct table {
-	struct table_slot *slots;
+	struct table_slot *chunks[TABLE_CHUNKS];
 	uint32_t size;
 	uint32_t used;
+	uint32_t fresh;      /* slots from here on were never used */
 	uint32_t free_first; /* a queue threaded through the free slots */
 	uint32_t free_last;
 	uint16_t round_keys[22]; /* of the permutation: Speck32/64 (Beaulieu et al. 2013) */
@@ -42,7 +46,8 @@ struct table {
 void table_init(struct table *t, const struct memory *memory, const uint8_t key[static 8]);
 void table_done(struct table *t);
 
-/* Make room for at least `slots` slots in all. False: nothing changed. */
+/* Make room for at least `slots` slots in all. False: there may be more than before, but not that
+ * many. */
 MUST_CHECK bool table_reserve(struct table *t, size_t slots);
 
 /* A new index for this entry, or 0 where the table is full. */

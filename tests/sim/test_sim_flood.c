@@ -122,13 +122,14 @@ static void fd7_cookie_reply_moves_nobody(void **state)
 		struct message_initiation triggering = { .type = { MESSAGE_INITIATION } };
 
 		store32_le(triggering.sender, p->handshake.index);
-		memcpy(triggering.macs.mac1, p->cookie.mac1_sent, sizeof(triggering.macs.mac1));
+		memcpy(triggering.macs.mac1, p->awake->cookie.mac1_sent,
+		       sizeof(triggering.macs.mac1));
 		assert_true(cookie_reply(&s->nodes[1].core->gate.checker, &triggering,
 					 sizeof(triggering), &s->nodes[0].address, s->now,
 					 &w->entropy, &reply));
 		sim_inject(s, &elsewhere, 0, &reply, sizeof(reply));
 		sim_run(s, NS_PER_S);
-		assert_true(p->cookie.cookie_born > 0);
+		assert_true(p->awake->cookie.cookie_born > 0);
 		assert_true(endpoint_equal(&p->endpoint, &s->nodes[1].address));
 	}
 	sim_cut(s, 0, 1, false);

@@ -298,7 +298,7 @@ static size_t check_handshake(const struct watch *w, const struct peer *p)
 	const struct table_entry *entry;
 
 	if (!p->handshake.index) {
-		WATCH(crypto_is_zero(&p->handshake.pending, sizeof(p->handshake.pending)));
+		WATCH(!p->awake || crypto_is_zero(&p->awake->pending, sizeof(p->awake->pending)));
 		return 0;
 	}
 	entry = table_find(&w->core->table, p->handshake.index);

@@ -123,21 +123,46 @@ static void handshake_is_dropped_whole(void **state)
 	const uint64_t generation = peer.handshake.generation;
 
 	(void)state;
+	assert_true(peer_wake(&peer, &memory.memory));
 	peer.handshake.index = table_add(&table, &peer, NULL);
-	memset(&peer.handshake.pending, 1, sizeof(peer.handshake.pending));
+	memset(&peer.awake->pending, 1, sizeof(peer.awake->pending));
 	peer_drop_handshake(&peer, &table);
 	assert_int_equal(table.used, 0);
 	assert_int_equal(peer.handshake.index, 0);
 	assert_int_not_equal(peer.handshake.generation, generation);
-	assert_memory_equal(&peer.handshake.pending, &zero, sizeof(zero));
+	assert_memory_equal(&peer.awake->pending, &zero, sizeof(zero));
 	peer_drop_handshake(&peer, &table);
 	assert_int_equal(table.used, 0);
+	peer_sleep(&peer, &memory.memory);
+}
+
+/* What a peer without keys costs, beside its configuration: nothing. */
+static void sleeps_without_its_handshake(void **state)
+{
+	const size_t blocks = memory.blocks;
+	struct peer_awake *awake;
+
+	(void)state;
+	test_memory_fail(&memory, 1, true);
+	assert_false(peer_wake(&peer, &memory.memory));
+	test_memory_heal(&memory);
+	assert_true(peer_wake(&peer, &memory.memory));
+	awake = peer.awake;
+	assert_true(peer_wake(&peer, &memory.memory));
+	assert_ptr_equal(peer.awake, awake);
+	assert_int_equal(memory.blocks, blocks + 1);
+	peer_sleep(&peer, &memory.memory);
+	assert_null(peer.awake);
+	assert_int_equal(memory.blocks, blocks);
+	peer_sleep(&peer, &memory.memory);
+	assert_true(sizeof(struct peer) <= 480);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots_follow_the_rules),
+		cmocka_unit_test(sleeps_without_its_handshake),
 		cmocka_unit_test_setup_teardown(only_the_first_packet_confirms, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(handshake_is_dropped_whole, set_up, tear_down),
 	};

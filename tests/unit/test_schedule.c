@@ -29,11 +29,16 @@ static void stop(struct schedule *s, const struct test_memory *m)
 	assert_int_equal(m->outstanding, 0);
 }
 
+static struct peer *at_place(const struct schedule *s, size_t at)
+{
+	return s->heap[at / SCHEDULE_CHUNK][at % SCHEDULE_CHUNK];
+}
+
 static void check_heap(const struct schedule *s)
 {
 	for (size_t i = 0; i < s->used; ++i) {
-		assert_int_equal(s->heap[i]->at, i);
-		assert_true(i == 0 || s->heap[(i - 1) / 2]->due <= s->heap[i]->due);
+		assert_int_equal(at_place(s, i)->at, i);
+		assert_true(i == 0 || at_place(s, (i - 1) / 2)->due <= at_place(s, i)->due);
 	}
 }
 

@@ -1008,8 +1008,10 @@ static void harvest(unsigned int i)
 
 	harvest_key(h, p->psk.bytes);
 	harvest_key(h, p->static_static.bytes);
-	harvest_key(h, p->handshake.pending.ephemeral.bytes);
-	harvest_key(h, p->handshake.pending.state.chain);
+	if (p->awake) {
+		harvest_key(h, p->awake->pending.ephemeral.bytes);
+		harvest_key(h, p->awake->pending.state.chain);
+	}
 	harvest_key(h, h->core->gate.checker.secret);
 	for (size_t k = 0; k < ELEMENTS(s); ++k) {
 		if (!s[k])
