@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "device/change.h"
 #include "device/device_private.h"
 #include "device/floor_file.h"
 #include "wg/allowedips.h"
@@ -160,76 +161,6 @@ static int prepare_key(struct device *d, const struct model *patch, struct diag 
 	return 0;
 }
 
-/* A peer that the patch removes may come again in the same patch, and is a new one then. */
-static bool removes_any(const struct model *patch)
-{
-	for (size_t i = 0; i < patch->peer_count; ++i)
-		if (patch->peers[i].remove)
-			return true;
-	return patch->replace_peers;
-}
-
-static bool reserve(struct device *d, const struct model *patch)
-{
-	const bool removes = removes_any(patch);
-	size_t peers = 0, prefixes = 0;
-
-	for (size_t i = 0; i < patch->peer_count; ++i) {
-		const struct model_peer *p = &patch->peers[i];
-
-		if (p->remove)
-			continue;
-		prefixes += p->allowed_count;
-		peers += removes || !core_find_peer(d->core, &p->public_key);
-	}
-	return core_reserve(d->core, peers, prefixes);
-}
-
-static void apply_allowed(struct device *d, struct peer *p, const struct model_peer *patch)
-{
-	if (patch->replace_allowed)
-		core_disallow_all(d->core, p);
-	for (size_t i = 0; i < patch->allowed_count; ++i) {
-		const struct model_allowed *a = &patch->allowed[i];
-
-		if (a->remove)
-			core_disallow(d->core, p, &a->prefix);
-		else
-			core_allow(d->core, p, &a->prefix);
-	}
-}
-
-static void apply_peer(struct device *d, struct moment now, const struct model_peer *patch)
-{
-	struct peer *p = core_find_peer(d->core, &patch->public_key);
-
-	if (patch->remove) {
-		if (p)
-			core_remove_peer(d->core, now, p);
-		return;
-	}
-	if (!p && !patch->update_only)
-		p = core_add_peer(d->core, &patch->public_key);
-	if (!p)
-		return;
-	if (patch->has_preshared_key)
-		core_set_psk(p, &patch->preshared_key);
-	if (patch->has_endpoint)
-		core_set_endpoint(p, &patch->endpoint);
-	apply_allowed(d, p, patch);
-	if (patch->has_keepalive)
-		core_set_keepalive(d->core, now, p, patch->keepalive);
-	core_peer_changed(d->core, now, p);
-}
-
-static void remove_all_peers(struct device *d, struct moment now)
-{
-	struct peer *p;
-
-	while ((p = core_next_peer(d->core, NULL)))
-		core_remove_peer(d->core, now, p);
-}
-
 static int check_size(struct device *d, const struct model *patch, struct diag *why)
 {
 	const size_t had = patch->replace_peers ? 0 : core_peer_count(d->core);
@@ -240,46 +171,55 @@ static int check_size(struct device *d, const struct model *patch, struct diag *
 	return -ENOMEM;
 }
 
-static void set_key(struct device *d, struct moment now, const struct preparation *prepared)
+static void set_key(struct device *d, struct change *change, struct moment now,
+		    const struct preparation *prepared)
 {
 	/* The same key goes on with the floor it has, which may not be on disk yet. */
 	if (core_private_key(d->core) && !is_other_key(d, &prepared->local.secret))
 		return;
-	core_set_identity(d->core, now, &prepared->local, prepared->floor);
+	change_identity(change, now, &prepared->local, prepared->floor);
 	d->floor_kept = prepared->floor;
 }
 
-/* Under the lock. Only what is not yet visible may fail, and it comes first. */
+static void set_sockets(struct device *d, struct change *change, struct preparation *prepared)
+{
+	const bool is_other = prepared->has_sockets || d->mark != prepared->mark;
+
+	pthread_mutex_lock(&d->lock);
+	if (prepared->has_sockets)
+		device_use_sockets(d, &prepared->sockets, prepared->mark);
+	d->mark = prepared->mark;
+	pthread_mutex_unlock(&d->lock);
+	if (is_other)
+		change_sources(change);
+}
+
+/* Only what is not yet visible may fail, and it comes first. */
 static int commit(struct device *d, const struct model *patch, struct diag *why,
 		  struct preparation *prepared)
 {
 	const struct moment now = device_now();
+	struct change change;
 	int err = check_size(d, patch, why);
 
 	if (err)
 		return err;
-	if (!reserve(d, patch)) {
+	if (!change_reserve(&change, d->core, &d->lock, patch)) {
 		diag_set(why, DIAG_ERROR, "engine-memory", 0, "no memory for this configuration");
 		return -ENOMEM;
 	}
 	err = prepared->has_sockets ? 0 : mark_sockets(d, prepared->mark, why);
 	if (err) {
-		core_release(d->core);
+		change_release(&change);
 		return err;
 	}
 	if (patch->has_private_key)
-		set_key(d, now, prepared);
-	if (prepared->has_sockets)
-		device_use_sockets(d, &prepared->sockets, prepared->mark);
-	else if (d->mark != prepared->mark)
-		core_forget_sources(d->core);
-	d->mark = prepared->mark;
-	if (patch->replace_peers)
-		remove_all_peers(d, now);
-	for (size_t i = 0; i < patch->peer_count; ++i)
-		apply_peer(d, now, &patch->peers[i]);
-	core_release(d->core);
+		set_key(d, &change, now, prepared);
+	set_sockets(d, &change, prepared);
+	change_apply(&change, now);
+	pthread_mutex_lock(&d->lock);
 	prepared->wakes = device_needs_brain(d);
+	pthread_mutex_unlock(&d->lock);
 	return 0;
 }
 
@@ -293,9 +233,7 @@ int device_set(void *ctx, const struct model *patch, struct diag *why)
 	if (!err)
 		err = prepare_sockets(d, patch, why, &prepared);
 	if (!err) {
-		pthread_mutex_lock(&d->lock);
 		err = commit(d, patch, why, &prepared);
-		pthread_mutex_unlock(&d->lock);
 		if (err && prepared.has_sockets)
 			udp_close(&prepared.sockets);
 	}

@@ -13,6 +13,7 @@
 #include "crypto/crypto.h"
 #include "device/device_private.h"
 #include "device/floor_file.h"
+#include "device/slab.h"
 
 enum { RATELIMIT_SETS = 8192, STAGED_BUDGET = 16 << 20 };
 
@@ -26,19 +27,6 @@ struct moment device_now(void)
 		.boot = (uint64_t)boot.tv_sec * NS_PER_S + (uint64_t)boot.tv_nsec + 1,
 		.real = (uint64_t)real.tv_sec * NS_PER_S + (uint64_t)real.tv_nsec,
 	};
-}
-
-static void *take(void *ctx, size_t len)
-{
-	(void)ctx;
-	return calloc(1, len);
-}
-
-static void give(void *ctx, void *p, size_t len)
-{
-	(void)ctx;
-	(void)len;
-	free(p);
 }
 
 static bool fill(void *ctx, void *ret, size_t len)
@@ -64,7 +52,7 @@ static void result_is_there(void *ctx)
 static struct core *new_core(struct device *d)
 {
 	const struct core_config config = {
-		.memory = { .take = take, .give = give },
+		.memory = slab_memory(d->slab),
 		.entropy = d->entropy,
 		.ratelimit_sets = RATELIMIT_SETS,
 		.staged_budget = STAGED_BUDGET,
@@ -86,7 +74,8 @@ static int open_parts(struct device *d, struct diag *why)
 	if (err)
 		return err;
 	d->entropy = (struct entropy){ .fill = fill };
-	d->core = new_core(d);
+	d->slab = slab_new();
+	d->core = d->slab ? new_core(d) : NULL;
 	if (!d->core) {
 		diag_set(why, DIAG_ERROR, "engine-start", 0,
 			 "no memory or no random bytes for the engine's tables");
@@ -160,6 +149,7 @@ struct device *device_free(struct device *d)
 	if (!d)
 		return NULL;
 	core_free(d->core);
+	slab_free(d->slab);
 	for (int i = 0; i < UDP_SOCKETS; ++i) {
 		close_fd(atomic_load(&d->sockets[0][i]));
 		close_fd(atomic_load(&d->sockets[1][i]));
@@ -323,5 +313,4 @@ void device_use_sockets(struct device *d, struct udp *u, uint32_t mark)
 	d->port = u->port;
 	d->mark = mark;
 	core_set_port(d->core, u->port);
-	core_forget_sources(d->core);
 }

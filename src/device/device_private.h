@@ -35,7 +35,8 @@ enum device_count {
 struct device {
 	pthread_mutex_t lock; /* of core, port, mark, armed */
 	pthread_cond_t
-		settled; /* with the lock: the brain has sent what waited, or followed the link */
+		settled;   /* with the lock: the brain has sent what waited, or followed the link */
+	struct slab *slab; /* the core's memory */
 	struct core *core;
 	struct tun tun;
 	struct link link;

@@ -24,6 +24,8 @@ struct core *core_new(const struct core_config *config)
 	c->config = *config;
 	list_init(&c->peers);
 	list_init(&c->spare_peers);
+	list_init(&c->retired);
+	list_init(&c->buried);
 	list_init(&c->busy);
 	list_init(&c->staged);
 	if (!entropy_fill(&c->config.entropy, &random, sizeof(random)) ||
@@ -32,6 +34,8 @@ struct core *core_new(const struct core_config *config)
 		return NULL;
 	}
 	allowedips_init(&c->allowed, &c->config.memory);
+	allowedips_init(&c->aside, &c->config.memory);
+	c->edited = &c->allowed;
 	table_init(&c->table, &c->config.memory, random.table);
 	keytable_init(&c->keys, &c->config.memory, &random.keys);
 	schedule_init(&c->schedule, &c->config.memory);
@@ -145,20 +149,106 @@ static void silence(struct core *c, struct moment now, struct peer *p)
 static void free_peer(struct core *c, struct peer *p)
 {
 	peer_sleep(p, &c->config.memory);
-	reject_forget(&c->rejects, &p->rejects);
 	crypto_wipe(p, sizeof(*p));
 	memory_give(&c->config.memory, p, sizeof(*p));
 }
 
-void core_remove_peer(struct core *c, struct moment now, struct peer *p)
+/* No longer configured: what the brain knows it by. */
+static void forget_peer(struct core *c, struct peer *p)
 {
-	silence(c, now, p);
-	stamp_forget(&c->stamp, p->stamp_sent);
-	allowedips_remove_owner(&c->allowed, &p->allowed);
+	allowedips_remove_owner(c->edited, &p->allowed);
 	keytable_remove(&c->keys, &p->public_key);
 	list_remove(&p->of_core);
 	--c->peer_count;
+}
+
+/* Nothing leads to it afterwards. */
+static void end_peer(struct core *c, struct moment now, struct peer *p)
+{
+	silence(c, now, p);
+	stamp_forget(&c->stamp, p->stamp_sent);
+	reject_forget(&c->rejects, &p->rejects);
+}
+
+void core_remove_peer(struct core *c, struct moment now, struct peer *p)
+{
+	assert(c->edited == &c->allowed);
+	end_peer(c, now, p);
+	forget_peer(c, p);
 	free_peer(c, p);
+}
+
+void core_retire_peer(struct core *c, struct peer *p)
+{
+	assert(c->edited == &c->aside);
+	forget_peer(c, p);
+	list_append(&c->retired, &p->of_core);
+}
+
+static void retire_all(struct core *c)
+{
+	while (!list_empty(&c->peers)) {
+		struct peer *p = list_entry(c->peers.next, struct peer, of_core);
+
+		allowedips_owner_init(&p->allowed); /* the old trie goes as a whole */
+		list_remove(&p->of_core);
+		list_append(&c->retired, &p->of_core);
+	}
+	keytable_clear(&c->keys);
+	c->peer_count = 0;
+}
+
+void core_begin_aside(struct core *c, bool keeps)
+{
+	c->edited = &c->aside;
+	if (keeps)
+		allowedips_copy(&c->aside, &c->allowed);
+	else
+		retire_all(c);
+}
+
+void core_prepare(struct core *c)
+{
+	allowedips_release(&c->aside);
+	allowedips_build(&c->aside);
+}
+
+void core_publish(struct core *c)
+{
+	const struct allowedips old = c->allowed;
+
+	c->allowed = c->aside;
+	c->aside = old;
+	c->edited = &c->allowed;
+}
+
+bool core_bury(struct core *c, struct moment now, size_t n)
+{
+	for (; n > 0 && !list_empty(&c->retired); --n) {
+		struct peer *p = list_entry(c->retired.next, struct peer, of_core);
+
+		end_peer(c, now, p);
+		list_remove(&p->of_core);
+		list_append(&c->buried, &p->of_core);
+	}
+	return !list_empty(&c->retired);
+}
+
+void core_clean(struct core *c)
+{
+	assert(c->edited == &c->allowed);
+	while (!list_empty(&c->buried)) {
+		struct peer *p = list_entry(c->buried.next, struct peer, of_core);
+
+		list_remove(&p->of_core);
+		free_peer(c, p);
+	}
+	allowedips_done(&c->aside);
+}
+
+bool core_is_worn(const struct core *c)
+{
+	return allowedips_is_worn(&c->allowed);
 }
 
 struct core *core_free(struct core *c)
@@ -173,6 +263,7 @@ struct core *core_free(struct core *c)
 		core_remove_peer(c, never, p);
 	core_release(c);
 	allowedips_done(&c->allowed);
+	allowedips_done(&c->aside);
 	table_done(&c->table);
 	keytable_done(&c->keys);
 	schedule_done(&c->schedule);
@@ -256,14 +347,14 @@ static void end_identity(struct core *c, struct peer *p)
 		p->next->is_send_refused = true;
 }
 
-void core_set_identity(struct core *c, struct moment now, const struct noise_local *local,
-		       uint64_t floor)
+bool core_begin_identity(struct core *c, struct moment now, const struct noise_local *local,
+			 uint64_t floor)
 {
 	const bool has_key = !crypto_is_zero(local->secret.bytes, KEY_LEN);
 	struct peer *p;
 
 	if (has_key == c->has_key && crypto_equal(&local->secret, &c->local.secret, KEY_LEN))
-		return;
+		return false;
 	c->local = *local;
 	c->has_key = has_key;
 	drop_jobs(c);
@@ -273,10 +364,25 @@ void core_set_identity(struct core *c, struct moment now, const struct noise_loc
 	if (p)
 		core_remove_peer(c, now, p);
 	stamp_init(&c->stamp, floor);
-	for (p = NULL; (p = core_next_peer(c, p));) {
-		end_identity(c, p);
-		core_peer_changed(c, now, p);
+	return true;
+}
+
+bool core_sweep_identity(struct core *c, struct moment now, struct peer **at, size_t n)
+{
+	while (n-- > 0 && (*at = core_next_peer(c, *at))) {
+		end_identity(c, *at);
+		core_peer_changed(c, now, *at);
 	}
+	return *at;
+}
+
+void core_set_identity(struct core *c, struct moment now, const struct noise_local *local,
+		       uint64_t floor)
+{
+	struct peer *at = NULL;
+
+	if (core_begin_identity(c, now, local, floor))
+		(void)core_sweep_identity(c, now, &at, SIZE_MAX); /* all at once */
 }
 
 bool core_set_private_key(struct core *c, struct moment now, const struct key_private *key,
@@ -339,22 +445,37 @@ static void trim_peers(struct core *c, size_t n)
 	}
 }
 
-bool core_reserve(struct core *c, size_t peers, size_t prefixes)
+/* had: those that stay; the schedule may have the others for a while, too. */
+static bool reserve(struct core *c, size_t had, size_t peers, struct allowedips *trie,
+		    size_t prefixes)
 {
 	const size_t total = c->peer_count + peers, before = c->spare_count;
 
-	if (!keytable_reserve(&c->keys, total) || !schedule_reserve(&c->schedule, total) ||
-	    !reserve_peers(c, peers) || !allowedips_reserve(&c->allowed, prefixes)) {
+	if (!keytable_reserve(&c->keys, had + peers) || !schedule_reserve(&c->schedule, total) ||
+	    !reserve_peers(c, peers) || !allowedips_reserve(trie, prefixes)) {
 		trim_peers(c, before);
 		return false;
 	}
 	return true;
 }
 
+bool core_reserve(struct core *c, size_t peers, size_t prefixes)
+{
+	return reserve(c, c->peer_count, peers, &c->allowed, prefixes);
+}
+
+bool core_reserve_aside(struct core *c, size_t peers, size_t prefixes, bool keeps)
+{
+	const size_t had = keeps ? c->peer_count : 0;
+
+	return reserve(c, had, peers, &c->aside, prefixes + (keeps ? c->allowed.prefixes : 0));
+}
+
 void core_release(struct core *c)
 {
 	trim_peers(c, 0);
 	allowedips_release(&c->allowed);
+	allowedips_release(&c->aside);
 }
 
 size_t core_peer_count(const struct core *c)
@@ -416,17 +537,17 @@ void core_set_keepalive(struct core *c, struct moment now, struct peer *p, uint1
 
 void core_allow(struct core *c, struct peer *p, const struct prefix *prefix)
 {
-	allowedips_insert(&c->allowed, prefix, &p->allowed);
+	allowedips_insert(c->edited, prefix, &p->allowed);
 }
 
 void core_disallow(struct core *c, struct peer *p, const struct prefix *prefix)
 {
-	(void)allowedips_remove(&c->allowed, prefix, &p->allowed);
+	(void)allowedips_remove(c->edited, prefix, &p->allowed);
 }
 
 void core_disallow_all(struct core *c, struct peer *p)
 {
-	allowedips_remove_owner(&c->allowed, &p->allowed);
+	allowedips_remove_owner(c->edited, &p->allowed);
 }
 
 void core_set_port(struct core *c, uint16_t port)
@@ -434,10 +555,18 @@ void core_set_port(struct core *c, uint16_t port)
 	c->listen_port = port;
 }
 
+bool core_sweep_sources(struct core *c, struct peer **at, size_t n)
+{
+	while (n-- > 0 && (*at = core_next_peer(c, *at)))
+		(*at)->source = (struct source){ 0 };
+	return *at;
+}
+
 void core_forget_sources(struct core *c)
 {
-	for (struct peer *p = NULL; (p = core_next_peer(c, p));)
-		p->source = (struct source){ 0 };
+	struct peer *at = NULL;
+
+	(void)core_sweep_sources(c, &at, SIZE_MAX);
 }
 
 struct peer *core_next_peer(const struct core *c, const struct peer *at)

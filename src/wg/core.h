@@ -30,6 +30,14 @@
  * no payload. The costly steps between (…_compute, session_seal, session_open) take copies and need
  * no lock. Memory is taken when the configuration changes, for sessions when a handshake completes,
  * and for staged packets within a budget.
+ *
+ * One lock and not a publication without locks: packets come in batches, and a batch holds it for
+ * less than a microsecond. So nothing that is long may hold it. One thread, the brain, changes the
+ * configuration. The list of peers, the public keys, who is reserved or retired and the lists of
+ * allowed IPs of a peer are read by it alone, and it reads and writes them without the lock; what
+ * workers read (the trie, the index table, the schedule, a peer they can reach) changes under it. A
+ * long change is made aside: core_begin_aside, changes, core_publish, which is O(1). Functions that
+ * need no lock of the brain say so.
  */
 struct core;
 struct peer;
@@ -67,6 +75,14 @@ bool core_is_up(const struct core *c);
  */
 void core_set_identity(struct core *c, struct moment now, const struct noise_local *local,
 		       uint64_t floor);
+/*
+ * The same in short steps. begin: false, nothing changes. Then sweep, which takes n peers at a time
+ * and continues in *at (first: NULL); false: all are done. Nobody sends with an old key to a peer
+ * that was swept.
+ */
+MUST_CHECK bool core_begin_identity(struct core *c, struct moment now,
+				    const struct noise_local *local, uint64_t floor);
+MUST_CHECK bool core_sweep_identity(struct core *c, struct moment now, struct peer **at, size_t n);
 /* Both in one, at the price of an X25519. False: libcrypto failed, nothing changed. */
 MUST_CHECK bool core_set_private_key(struct core *c, struct moment now,
 				     const struct key_private *key, uint64_t floor);
@@ -77,9 +93,30 @@ uint64_t core_stamp_floor(const struct core *c);
 uint64_t core_stamp_end(struct core *c);
 
 /* Room for so many peers more and so many allowed IPs to be added. False: nothing changed. What
- * follows can't fail then. */
+ * follows can't fail then. No lock. */
 MUST_CHECK bool core_reserve(struct core *c, size_t peers, size_t prefixes);
-void core_release(struct core *c); /* give back what was reserved and not used */
+/* The same for a change that is made aside; keeps: it begins with the peers there are. */
+MUST_CHECK bool core_reserve_aside(struct core *c, size_t peers, size_t prefixes, bool keeps);
+void core_release(struct core *c); /* give back what was reserved and not used. No lock */
+
+/*
+ * A long change, while packets pass. After a reservation, by the brain:
+ *   core_begin_aside    no lock. Packets go by the allowed IPs there are, changes go to a copy.
+ *                       keeps as it was reserved: else no peer is configured any more
+ *   core_add_peer, core_allow .., core_retire_peer    no lock
+ *   core_publish        the lock, O(1). All of the new ownership at once; before it, no lock:
+ *                       core_prepare, which makes look-ups in it fast
+ *   core_bury           the lock: ends up to n retired peers. Again until it says false
+ *   core_clean          no lock: frees what is left of them
+ */
+void core_begin_aside(struct core *c, bool keeps);
+void core_retire_peer(struct core *c, struct peer *p);
+void core_prepare(struct core *c);
+void core_publish(struct core *c);
+MUST_CHECK bool core_bury(struct core *c, struct moment now, size_t n);
+void core_clean(struct core *c);
+/* Look-ups have become slow by many short changes: make the next one aside. No lock. */
+bool core_is_worn(const struct core *c);
 size_t core_peer_count(const struct core *c);
 
 struct peer *core_find_peer(const struct core *c, const struct key_public *key);
@@ -98,8 +135,10 @@ void core_disallow_all(struct core *c, struct peer *p);
 /* The peer's block of a change is over: send what waited for it. */
 void core_peer_changed(struct core *c, struct moment now, struct peer *p);
 void core_set_port(struct core *c,
-		   uint16_t port);        /* what we send from: to know our own datagrams */
-void core_forget_sources(struct core *c); /* port or mark changed: our addresses may differ now */
+		   uint16_t port); /* what we send from: to know our own datagrams */
+/* Port or mark changed: our addresses may differ now. In steps, as core_sweep_identity. */
+MUST_CHECK bool core_sweep_sources(struct core *c, struct peer **at, size_t n);
+void core_forget_sources(struct core *c); /* all at once */
 
 /* Reading. Peers come in the order they were added; NULL starts and ends the walk. */
 struct peer_view {

@@ -34,7 +34,9 @@ struct core {
 	struct siphash_key jitter_key;
 	uint64_t jitters;
 	struct gate gate;
-	struct allowedips allowed;
+	struct allowedips allowed; /* what packets go by */
+	struct allowedips aside;   /* what they shall go by, while a long change is made */
+	struct allowedips *edited; /* one of the two */
 	struct table table;
 	struct keytable keys;
 	struct schedule schedule;
@@ -42,6 +44,8 @@ struct core {
 	size_t peer_count;
 	uint64_t peers_ever;     /* added so far: serials */
 	struct list spare_peers; /* reserved, not yet used */
+	struct list retired;     /* no longer configured, but may still have sessions and timers */
+	struct list buried;      /* nothing knows of them; still to be freed */
 	size_t spare_count;
 	struct list busy;   /* peers with flags */
 	struct list staged; /* all that waits, oldest first */

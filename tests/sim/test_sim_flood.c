@@ -69,7 +69,7 @@ static void fd2_honest_peer_gets_through_a_flood(void **state)
 	assert_true(sim_send(s, 0, 1));
 	send_flood(s, 4 * NS_PER_S);
 	assert_int_equal(s->delivered, 0);
-	assert_true(sim_peer(s, 0, 1)->cookie.cookie_born > 0);
+	assert_true(sim_peer(s, 0, 1)->awake->cookie.cookie_born > 0);
 	send_flood(s, 3 * NS_PER_S / 2);
 	assert_int_equal(s->delivered, 1);
 	assert_int_equal(s->nodes[0].initiations[1], 2);
@@ -92,7 +92,7 @@ static void fd5_cookie_does_not_move_with_the_peer(void **state)
 	flood_until_cookies_are_asked_for(s);
 	assert_true(sim_send(s, 0, 1));
 	send_flood(s, NS_PER_S);
-	assert_true(sim_peer(s, 0, 1)->cookie.cookie_born > 0);
+	assert_true(sim_peer(s, 0, 1)->awake->cookie.cookie_born > 0);
 	++s->nodes[0].address.port;
 	send_flood(s, 9 * NS_PER_S / 2);
 	assert_int_equal(s->nodes[0].initiations[1], 2);
