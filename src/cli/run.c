@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -18,7 +19,9 @@
 #include "device/device.h"
 #include "device/harden.h"
 #include "device/keylog.h"
+#include "device/offload_switch.h"
 #include "device/tun.h"
+#include "device/udp.h"
 
 /*
  * warren run: the userspace engine on one interface. Takes the place of wireguard-go: same
@@ -33,6 +36,8 @@ struct options {
 	const char *key_log;
 	const char *cipher_name;
 	enum crypto_cipher cipher;
+	unsigned int offloads; /* switches that are wanted */
+	int workers;
 	bool is_foreground;
 };
 
@@ -46,7 +51,8 @@ struct engine {
 };
 
 static const char run_usage[] =
-	"Usage: warren run [-f] [--cipher NAME] [--key-log FILE] INTERFACE\n";
+	"Usage: warren run [-f] [--cipher NAME] [--key-log FILE] [--workers N] [--offload LIST]\n"
+	"                  INTERFACE\n";
 
 static void print_run_help(void)
 {
@@ -62,11 +68,47 @@ static void print_run_help(void)
 	       "  --key-log FILE     append every handshake's keys to FILE for Wireshark. Who "
 	       "reads FILE reads the\n"
 	       "                     traffic: for debugging your own tunnel only\n"
+	       "  --workers N        threads that carry packets, 1 to %d (else by the number of "
+	       "cores)\n"
+	       "  --offload LIST     all, none, or of tun-tso, tun-uso, join-tcp, join-udp, "
+	       "udp-gso, udp-gro those\n"
+	       "                     to use; with a - in front, those not to use\n"
 	       "  -h, --help         this text\n\n"
 	       "Environment: LOG_LEVEL (debug, info, warn, error, silent), WG_TUN_FD, WG_UAPI_FD, "
 	       "WG_TUN_NAME_FILE,\n"
-	       "WG_PROCESS_FOREGROUND=1, NOTIFY_SOCKET.\n",
-	       run_usage, UAPI_DIR);
+	       "WG_PROCESS_FOREGROUND=1, NOTIFY_SOCKET, WARREN_OFFLOAD.\n",
+	       run_usage, UAPI_DIR, UDP_WORKERS_MAX);
+}
+
+static bool parse_offloads(const char *text, unsigned int *ret)
+{
+	struct diag why = { 0 };
+
+	if (offload_switch_parse(text, ret, &why))
+		return true;
+	fprintf(stderr, "warren: run: %s\n", why.text);
+	return false;
+}
+
+static bool parse_workers(const char *text, int *ret)
+{
+	uint64_t n;
+
+	if (text_to_uint(text, UDP_WORKERS_MAX, &n) && n > 0) {
+		*ret = (int)n;
+		return true;
+	}
+	fprintf(stderr, "warren: run: --workers takes 1 to %d, not `%.20s'\n", UDP_WORKERS_MAX,
+		text);
+	return false;
+}
+
+/* One carries a tunnel on a small machine; more gain where there are many peers and idle cores. */
+static int default_workers(void)
+{
+	const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores >= 8 ? 4 : cores >= 4 ? 2 : 1;
 }
 
 /* -1: go on; else the exit code. */
@@ -76,6 +118,8 @@ static int parse(int argc, char *argv[], struct options *ret)
 		{ "foreground", no_argument, NULL, 'f' },
 		{ "cipher", required_argument, NULL, 'c' },
 		{ "key-log", required_argument, NULL, 'k' },
+		{ "offload", required_argument, NULL, 'o' },
+		{ "workers", required_argument, NULL, 'w' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
@@ -85,7 +129,11 @@ static int parse(int argc, char *argv[], struct options *ret)
 
 	opterr = 0;
 	*ret = (struct options){ .cipher_name = "auto",
+				 .offloads = OFFLOAD_SWITCHES_ALL,
+				 .workers = default_workers(),
 				 .is_foreground = foreground && strcmp(foreground, "1") == 0 };
+	if (getenv("WARREN_OFFLOAD") && !parse_offloads(getenv("WARREN_OFFLOAD"), &ret->offloads))
+		return EXIT_USAGE;
 	while ((option = getopt_long(argc, argv, "fhv", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'f':
@@ -96,6 +144,14 @@ static int parse(int argc, char *argv[], struct options *ret)
 			break;
 		case 'k':
 			ret->key_log = optarg;
+			break;
+		case 'o':
+			if (!parse_offloads(optarg, &ret->offloads))
+				return EXIT_USAGE;
+			break;
+		case 'w':
+			if (!parse_workers(optarg, &ret->workers))
+				return EXIT_USAGE;
 			break;
 		case 'h':
 			print_run_help();
@@ -157,21 +213,32 @@ static bool is_acceptable_name(const char *name)
 	return name[0] == '\0' || strstr(name, "%d") != NULL || text_is_interface_name(name);
 }
 
-static int open_tun(const char *name, struct diag *why, struct tun *ret)
+/* What comes out of the TUN, by the switches. */
+static unsigned int tun_offloads(unsigned int switches)
 {
+	return (switches & OFFLOAD_TUN_TSO ? OFFLOAD_TCP4 | OFFLOAD_TCP6 : 0U) |
+	       (switches & OFFLOAD_TUN_USO ? OFFLOAD_UDP4 | OFFLOAD_UDP6 : 0U);
+}
+
+static int open_tun(const struct options *o, struct diag *why, struct tun *ret)
+{
+	const char *const name = o->name;
 	const int fd = inherited_or_explain("WG_TUN_FD", why);
 
 	if (fd == -2)
 		return -EBADF;
 	if (fd >= 0)
-		return tun_adopt(fd, why, ret);
+		return tun_adopt(fd, tun_offloads(o->offloads), why, ret);
 	if (!is_acceptable_name(name)) {
 		diag_set(why, DIAG_ERROR, "run-name", 0,
 			 "`%.20s' cannot name an interface: 1 to 15 of a-z A-Z 0-9 _ = + . -",
 			 name);
 		return -EINVAL;
 	}
-	return tun_open(name, why, ret);
+	return tun_open(&(struct tun_config){ .name = name,
+					      .queues = o->workers,
+					      .offloads = tun_offloads(o->offloads) },
+			why, ret);
 }
 
 static int open_server(struct engine *e, struct diag *why)
@@ -190,8 +257,17 @@ static int open_server(struct engine *e, struct diag *why)
 
 static int open_device(const struct options *o, struct engine *e, struct diag *why)
 {
-	struct device_config config = { .tun = e->tun, .keylog.fd = -1, .state_dir = STATE_DIR };
+	struct device_config config = {
+		.tun = e->tun,
+		.keylog.fd = -1,
+		.state_dir = STATE_DIR,
+		.offloads = o->offloads,
+	};
+	struct utsname host;
 	int err = 0;
+
+	if (uname(&host) == 0)
+		config.fault = offload_switch_kernel(host.release);
 
 	if (o->key_log)
 		err = keylog_open(o->key_log, why, &config.keylog);
@@ -216,7 +292,7 @@ static int complain(const char *name, const struct diag *why, int err)
 static int open_engine(const struct options *o, struct engine *e)
 {
 	struct diag why = { 0 };
-	int err = open_tun(o->name, &why, &e->tun);
+	int err = open_tun(o, &why, &e->tun);
 
 	if (err)
 		return complain(o->name, &why, err);

@@ -104,13 +104,14 @@ static int prepare_sockets(struct device *d, const struct model *patch, struct d
 			   struct preparation *p)
 {
 	const struct udp used = used_sockets(d);
+	struct udp_config config;
 	int err;
 
 	p->mark = patch->has_fwmark ? patch->fwmark : d->mark;
 	if (!patch->has_listen_port || (d->port && patch->listen_port == d->port))
 		return 0;
-	err = udp_bind(&(struct udp_config){ .port = patch->listen_port, .mark = p->mark }, why,
-		       &p->sockets);
+	config = device_udp_config(d, patch->listen_port, p->mark);
+	err = udp_bind(&config, why, &p->sockets);
 	if (!err && has_lost_family(&used, &p->sockets)) {
 		diag_set(why, DIAG_ERROR, "engine-family", 0,
 			 "port %u can be had in one address family only; the old port stays",

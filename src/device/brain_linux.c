@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "crypto/crypto.h"
 #include "device/device_private.h"
+#include "device/worker.h"
 
 /*
  * The brain: one loop over the handshake lanes, the helpers' results, the timer, the link and a
@@ -73,13 +74,14 @@ static void send_datagram(struct device *d, const struct handshake_datagram *dat
 	enum udp_sent sent;
 
 	keep_floor(d);
-	sent = device_send(d, &(struct udp_message){
-				      .bytes = datagram->bytes,
-				      .len = datagram->len,
-				      .to = datagram->to,
-				      .source = datagram->from,
-				      .tos = datagram->tos,
-			      });
+	sent = device_send(d, 0,
+			   &(struct udp_message){
+				   .bytes = datagram->bytes,
+				   .len = datagram->len,
+				   .to = datagram->to,
+				   .source = datagram->from,
+				   .tos = datagram->tos,
+			   });
 	pthread_mutex_lock(&d->lock);
 	handshake_sent(d->core, device_now(), datagram, sent != UDP_FAILED,
 		       sent == UDP_SENT_WITHOUT_SOURCE);
@@ -283,12 +285,13 @@ static int prepare_sleep(struct brain *b, bool more)
 static bool bind_first(struct brain *b)
 {
 	struct device *d = b->d;
+	const struct udp_config config = device_udp_config(d, 0, d->mark);
 	struct diag why = { 0 };
 	struct udp u;
 
 	if (d->port)
 		return true;
-	if (udp_bind(&(struct udp_config){ .mark = d->mark }, &why, &u)) {
+	if (udp_bind(&config, &why, &u)) {
 		b->bind_pause = b->bind_pause ? 2 * b->bind_pause : BIND_PAUSE_FIRST;
 		if (b->bind_pause > BIND_PAUSE_MAX)
 			b->bind_pause = BIND_PAUSE_MAX;
@@ -301,6 +304,15 @@ static bool bind_first(struct brain *b)
 	device_use_sockets(d, &u, d->mark);
 	pthread_mutex_unlock(&d->lock);
 	return true;
+}
+
+/* What the kernel takes is known once the link is up. */
+static void probe_joins(struct device *d)
+{
+	unsigned int kinds;
+
+	if (!tun_probe(&d->tun, &kinds))
+		atomic_store(&d->join_kinds, kinds);
 }
 
 static void follow_link(struct brain *b)
@@ -318,6 +330,8 @@ static void follow_link(struct brain *b)
 	/* Nobody tells us when a link is set up in another namespace, so there it always counts as
 	 * up. */
 	is_up = (s->is_up || s->is_moved) && bind_first(b);
+	if (is_up)
+		probe_joins(d);
 	pthread_mutex_lock(&d->lock);
 	if (is_up)
 		core_up(d->core, device_now());

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "device/device_private.h"
@@ -81,7 +82,7 @@ static int open_parts(struct device *d, struct diag *why)
 			 "no memory or no random bytes for the engine's tables");
 		return -ENOMEM;
 	}
-	for (int i = 0; i < 2; ++i) {
+	for (int i = 0; i < d->tun.queues; ++i) {
 		d->worker_poll[i] = epoll_create1(EPOLL_CLOEXEC);
 		if (d->worker_poll[i] < 0)
 			return -errno;
@@ -117,7 +118,11 @@ int device_new(const struct device_config *config, struct diag *why, struct devi
 	d->keylog = config->keylog;
 	d->state_dir = config->state_dir;
 	d->link.fd = -1;
-	d->wake = d->stop = d->worker_poll[0] = d->worker_poll[1] = d->lane_poll = -1;
+	d->offloads = config->offloads & ~config->fault.off;
+	d->has_equal_tail_fault = config->fault.equal_tail;
+	d->wake = d->stop = d->lane_poll = -1;
+	for (int i = 0; i < UDP_WORKERS_MAX; ++i)
+		d->worker_poll[i] = -1;
 	for (int i = 0; i < UDP_SOCKETS; ++i) {
 		atomic_init(&d->sockets[0][i], -1);
 		atomic_init(&d->sockets[1][i], -1);
@@ -155,8 +160,8 @@ struct device *device_free(struct device *d)
 		close_fd(atomic_load(&d->sockets[1][i]));
 	}
 	close_fd(d->lane_poll);
-	close_fd(d->worker_poll[0]);
-	close_fd(d->worker_poll[1]);
+	for (int i = 0; i < UDP_WORKERS_MAX; ++i)
+		close_fd(d->worker_poll[i]);
 	close_fd(d->wake);
 	close_fd(d->stop);
 	if (d->link.fd >= 0)
@@ -195,20 +200,66 @@ void device_note_error(void *ctx, const struct udp_error *error)
 	evidence_add(&d->evidence, error, device_now().real);
 }
 
-enum udp_sent device_send(struct device *d, const struct udp_message *message)
+void device_count_reject(struct device *d, enum reject_reason reason, const struct endpoint *from,
+			 size_t n)
+{
+	const struct moment now = device_now();
+
+	pthread_mutex_lock(&d->lock);
+	for (size_t i = 0; i < n; ++i)
+		core_count_reject(d->core, now, reason, from);
+	pthread_mutex_unlock(&d->lock);
+}
+
+void device_write_packet(struct device *d, int worker, const uint8_t *packet, size_t len)
+{
+	device_count(d, COUNT_TUN_WRITES, 1);
+	if (tun_write_packet(&d->tun, worker, packet, len))
+		device_count_reject(d, REJECT_DELIVER_FAILED, NULL, 1);
+	else
+		device_count(d, COUNT_TUN_WRITE_PACKETS, 1);
+}
+
+static int socket_for(const struct device *d, int worker, const struct endpoint *to)
+{
+	const int own = device_socket(d, (enum family)to->ip.family, worker);
+
+	return own >= 0 ? own : device_socket(d, (enum family)to->ip.family, 0);
+}
+
+static size_t packets_of(const struct udp_message *m)
+{
+	return m->segment ? (m->len + m->segment - 1) / m->segment : 1;
+}
+
+enum udp_sent device_send_batch(struct device *d, int worker, const struct udp_message *message,
+				int *ret_error)
 {
 	const struct udp_listener listener = { .error = device_note_error, .ctx = d };
 	int error = 0;
 	const enum udp_sent sent =
-		udp_send(device_socket(d, message->to.ip.family, 0), message, &listener, &error);
+		udp_send(socket_for(d, worker, &message->to), message, &listener, &error);
 
+	*ret_error = error;
 	device_count(d, COUNT_UDP_SENDS, 1);
-	device_count(d, COUNT_UDP_SEND_PACKETS, sent != UDP_FAILED);
+	if (sent == UDP_BATCH_REFUSED) {
+		device_count(d, COUNT_UDP_BATCHES_REFUSED, 1);
+		return sent;
+	}
+	if (sent != UDP_FAILED)
+		device_count(d, COUNT_UDP_SEND_PACKETS, packets_of(message));
 	device_count(d, COUNT_UDP_RESENT_WITHOUT_SOURCE, sent == UDP_SENT_WITHOUT_SOURCE);
 	if (sent == UDP_FAILED && error) /* also what the host itself refused is evidence */
 		evidence_add(&d->evidence, &(struct udp_error){ .to = message->to, .error = error },
 			     device_now().real);
 	return sent;
+}
+
+enum udp_sent device_send(struct device *d, int worker, const struct udp_message *message)
+{
+	int error;
+
+	return device_send_batch(d, worker, message, &error);
 }
 
 void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len)
@@ -221,13 +272,14 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 	sealed = session_seal(&s->key, s->receiver, &packet, 1);
 	crypto_wipe(&s->key, sizeof(s->key));
 	if (sealed)
-		sent = device_send(d, &(struct udp_message){
-					      .bytes = message,
-					      .len = packet.padded + MESSAGE_OVERHEAD,
-					      .to = s->to,
-					      .source = s->from,
-					      .tos = s->tos,
-				      });
+		sent = device_send(d, 0,
+				   &(struct udp_message){
+					   .bytes = message,
+					   .len = packet.padded + MESSAGE_OVERHEAD,
+					   .to = s->to,
+					   .source = s->from,
+					   .tos = s->tos,
+				   });
 	pthread_mutex_lock(&d->lock);
 	transport_sent(d->core, device_now(), s,
 		       sent == UDP_FAILED ? 0 : packet.padded + MESSAGE_OVERHEAD,
@@ -236,6 +288,20 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 	pthread_mutex_unlock(&d->lock);
 	if (wake)
 		device_wake_brain(d);
+}
+
+void device_take_handshake(struct device *d, const uint8_t *message, size_t len,
+			   const struct udp_arrival *arrival)
+{
+	const uint32_t type = len >= 4 ? load32_le(message) : 0;
+
+	if (type >= MESSAGE_INITIATION && type <= MESSAGE_COOKIE && len <= MESSAGE_HANDSHAKE_MAX) {
+		if (!ring_push(&d->ring, message, len, &arrival->from, &arrival->to))
+			device_count_reject(d, REJECT_QUEUE_FULL, &arrival->from, 1);
+		device_wake_brain(d);
+	} else {
+		device_count_reject(d, REJECT_TYPE, &arrival->from, 1);
+	}
 }
 
 void device_keep_floor(struct device *d, const struct key_private *key, uint64_t floor)
@@ -305,7 +371,7 @@ static void exchange(_Atomic int *place, int fd, int poll)
 void device_use_sockets(struct device *d, struct udp *u, uint32_t mark)
 {
 	for (int i = 0; i < UDP_SOCKETS; ++i) {
-		const int poll = i < UDP_WORKERS_MAX ? d->worker_poll[WORKER_IN] : d->lane_poll;
+		const int poll = i < UDP_WORKERS_MAX ? d->worker_poll[i] : d->lane_poll;
 
 		exchange(&d->sockets[0][i], u->v4[i], poll);
 		exchange(&d->sockets[1][i], u->v6[i], poll);

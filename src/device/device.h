@@ -5,6 +5,7 @@
 
 #include "base/attr.h"
 #include "device/keylog.h"
+#include "device/offload_switch.h"
 #include "device/tun.h"
 #include "model/diag.h"
 #include "model/diagnosis.h"
@@ -22,6 +23,8 @@ struct device_config {
 	struct tun tun;        /* taken over */
 	struct keylog keylog;  /* taken over; fd -1: none */
 	const char *state_dir; /* where stamp floors are kept; borrowed for the device's life */
+	unsigned int offloads; /* wanted (device/offload_switch.h) */
+	struct offload_fault fault; /* of this kernel */
 };
 
 /* Does not start threads: a caller may still fork. */

@@ -11,13 +11,12 @@
 #include "device/helper.h"
 #include "device/lanes.h"
 #include "device/link.h"
+#include "device/offload_switch.h"
 #include "device/ring.h"
 #include "device/udp.h"
 #include "wg/core.h"
 
-/* What device.c, apply.c, brain_linux.c and worker_linux.c share. */
-enum { WORKER_OUT, WORKER_IN }; /* TUN to UDP, UDP to TUN */
-
+/* What the files of the engine share: brain, workers, their two directions, configuration. */
 enum device_count {
 	COUNT_TUN_READS,
 	COUNT_TUN_READ_PACKETS,
@@ -28,6 +27,8 @@ enum device_count {
 	COUNT_UDP_RECEIVES,
 	COUNT_UDP_RECEIVE_PACKETS,
 	COUNT_UDP_RESENT_WITHOUT_SOURCE,
+	COUNT_UDP_BATCHES_REFUSED,
+	COUNT_TUN_WRITES_REFUSED,
 	COUNT_HANDSHAKES_HANDLED,
 	COUNT_LAST,
 };
@@ -46,9 +47,13 @@ struct device {
 	/* As in struct udp: IPv4, IPv6. Numbers stay the same when the port changes: the sockets
 	 * behind them are exchanged (dup3). -1: none. */
 	_Atomic int sockets[2][UDP_SOCKETS];
-	uint16_t port;
+	_Atomic uint16_t port; /* the brain writes it */
 	uint32_t mark;
 	_Atomic unsigned int mtu;
+	unsigned int offloads;           /* switches that are on (device/offload_switch.h) */
+	bool has_equal_tail_fault;       /* of the kernel, likewise */
+	_Atomic unsigned int join_kinds; /* super-packets that the TUN takes: probed when the link
+					    comes up, fewer when a write is refused */
 
 	struct ring ring;   /* handshake messages that the workers found */
 	struct lanes lanes; /* the brain's */
@@ -57,9 +62,9 @@ struct device {
 	struct evidence evidence;
 	_Atomic uint64_t counts[COUNT_LAST];
 
-	int worker_poll[2]; /* epoll descriptors: TUN, UDP */
-	int lane_poll;      /* the handshake lanes: the brain's */
-	pthread_t workers[2];
+	int worker_poll[UDP_WORKERS_MAX]; /* epoll descriptors: TUN queue and UDP sockets of each */
+	int lane_poll;                    /* the handshake lanes: the brain's */
+	pthread_t workers[UDP_WORKERS_MAX];
 	int wake; /* eventfd: the brain has something to do */
 	_Atomic bool wake_is_set;
 	int stop; /* eventfd, never read: workers end */
@@ -86,8 +91,33 @@ static inline int device_socket(const struct device *d, enum family family, int 
 	return atomic_load_explicit(&d->sockets[family == FAMILY_V6][which], memory_order_relaxed);
 }
 
-/* Send, count, and tell what became of it. Any thread; not under the lock. */
-enum udp_sent device_send(struct device *d, const struct udp_message *message);
+static inline bool device_offload(const struct device *d, unsigned int which)
+{
+	return d->offloads & which;
+}
+
+/* What the sockets of this device are bound with. */
+static inline struct udp_config device_udp_config(const struct device *d, uint16_t port,
+						  uint32_t mark)
+{
+	return (struct udp_config){ .port = port,
+				    .mark = mark,
+				    .workers = (unsigned int)d->tun.queues,
+				    .joins = d->offloads & OFFLOAD_UDP_GRO };
+}
+
+/* n refused for this reason; from may be NULL. Any thread; not under the lock. */
+void device_count_reject(struct device *d, enum reject_reason reason, const struct endpoint *from,
+			 size_t n);
+/*
+ * Send through the sockets of a worker, count, and tell what became of it. Any thread; not under
+ * the lock. A batch may be refused: *ret_error says why, and nothing was sent.
+ */
+enum udp_sent device_send(struct device *d, int worker, const struct udp_message *message);
+enum udp_sent device_send_batch(struct device *d, int worker, const struct udp_message *message,
+				int *ret_error);
+/* One packet into a worker's TUN queue. */
+void device_write_packet(struct device *d, int worker, const uint8_t *packet, size_t len);
 /* Seal one packet that stands at message + 16, send it, tell the core. Wipes s->key. Not under the
  * lock. */
 void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len);
@@ -96,13 +126,11 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 void device_keep_floor(struct device *d, const struct key_private *key, uint64_t floor);
 /* No stamp will follow under the key in use: the floor on disk comes down to the last one sent. */
 void device_end_identity(struct device *d);
-/* Handshake messages for the brain, and what is none, which is counted. Any thread. */
-void device_take_handshakes(struct device *d, const struct udp_slot *slot);
+/* A handshake message for the brain, or what is none, which is counted. Any thread. */
+void device_take_handshake(struct device *d, const uint8_t *message, size_t len,
+			   const struct udp_arrival *arrival);
 void device_use_sockets(struct device *d, struct udp *u, uint32_t mark); /* takes them */
 void device_note_error(void *ctx, const struct udp_error *error); /* ctx: the device. Any thread */
 MUST_CHECK int device_watch(int poll, int fd);                    /* for input; 0 or -errno */
-
-MUST_CHECK int worker_start(struct device *d); /* both */
-void worker_stop(struct device *d);
 
 #endif

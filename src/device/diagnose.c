@@ -93,6 +93,8 @@ static void copy_counts(struct device *d, struct diagnosis *ret)
 		[COUNT_UDP_RECEIVES] = "udp-receives",
 		[COUNT_UDP_RECEIVE_PACKETS] = "udp-receive-packets",
 		[COUNT_UDP_RESENT_WITHOUT_SOURCE] = "udp-resent-without-source",
+		[COUNT_UDP_BATCHES_REFUSED] = "udp-batches-refused",
+		[COUNT_TUN_WRITES_REFUSED] = "tun-writes-refused",
 		[COUNT_HANDSHAKES_HANDLED] = "handshakes-handled",
 	};
 

@@ -12,12 +12,15 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/checksum.h"
 #include "device/tun.h"
 
-enum { HEADER = sizeof(struct virtio_net_hdr) };
+/* Since Linux 6.2; the headers of Debian 12 don't know them. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
-static_assert(HEADER == 10);
+static_assert(sizeof(struct virtio_net_hdr) == OFFLOAD_HEADER);
 static_assert((int)TUN_NAME == (int)IFNAMSIZ);
 
 static int refuse(struct diag *why, int error, const char *name, const char *words)
@@ -70,13 +73,44 @@ static int refuse_name(struct diag *why, int error, const char *name)
 	}
 }
 
-/* Offloads off, and a header of one known length where the descriptor has one. */
-static int set_up(struct tun *t, unsigned int flags)
+/* What the kernel is told for kinds of super-packet. An ECN one needs a mark of its own. */
+static unsigned long flags_of(unsigned int kinds)
 {
-	int header = HEADER;
+	unsigned long flags = 0;
 
-	if (ioctl(t->fd, TUNSETOFFLOAD, 0) < 0)
-		return -errno;
+	if (kinds & OFFLOAD_TCP4)
+		flags |= TUN_F_TSO4 | TUN_F_TSO_ECN;
+	if (kinds & OFFLOAD_TCP6)
+		flags |= TUN_F_TSO6 | TUN_F_TSO_ECN;
+	/* The kernel takes both or none. */
+	if ((kinds & (OFFLOAD_UDP4 | OFFLOAD_UDP6)) == (OFFLOAD_UDP4 | OFFLOAD_UDP6))
+		flags |= TUN_F_USO4 | TUN_F_USO6;
+	return flags ? flags | TUN_F_CSUM : 0;
+}
+
+/* The wanted ones, without UDP, none: the first step that the kernel takes. */
+static int set_offloads(struct tun *t, unsigned int wanted)
+{
+	const unsigned int steps[] = { wanted, wanted & (OFFLOAD_TCP4 | OFFLOAD_TCP6), 0 };
+
+	for (size_t i = 0; i < ELEMENTS(steps); ++i) {
+		if (ioctl(t->fd, TUNSETOFFLOAD, flags_of(steps[i])) == 0) {
+			t->offloads = steps[i];
+			return 0;
+		}
+	}
+	return -errno;
+}
+
+/* A header of one known length where the descriptor has one: only then a read may be more than a
+ * packet. */
+static int set_up(struct tun *t, unsigned int flags, unsigned int offloads)
+{
+	int header = OFFLOAD_HEADER;
+	const int error = set_offloads(t, flags & IFF_VNET_HDR ? offloads : 0);
+
+	if (error)
+		return error;
 	t->header = 0;
 	if (!(flags & IFF_VNET_HDR))
 		return 0;
@@ -143,16 +177,45 @@ static int open_node(void)
 }
 
 /* The descriptor becomes that of the device; its real name goes to t. */
-static int attach(struct tun *t, const char *name, struct diag *why)
+static int attach(struct tun *t, int fd, const char *name)
 {
 	struct ifreq r = { .ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR };
-	int error;
+	int header = OFFLOAD_HEADER;
 
+	if (t->queues > 1)
+		r.ifr_flags |= IFF_MULTI_QUEUE;
 	memcpy(r.ifr_name, name, strlen(name));
-	if (ioctl(t->fd, TUNSETIFF, &r) < 0)
-		return refuse_name(why, -errno, name);
+	if (ioctl(fd, TUNSETIFF, &r) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &header) < 0)
+		return -errno;
 	memcpy(t->name, r.ifr_name, TUN_NAME);
-	error = set_up(t, IFF_VNET_HDR);
+	return 0;
+}
+
+static int attach_others(struct tun *t)
+{
+	for (int i = 0; i < t->queues - 1; ++i) {
+		const int fd = open_node();
+		int error;
+
+		if (fd < 0)
+			return fd;
+		t->others[i] = fd;
+		error = attach(t, fd, t->name);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int make(struct tun *t, const struct tun_config *config, struct diag *why)
+{
+	int error = attach(t, t->fd, config->name);
+
+	if (error)
+		return refuse_name(why, error, config->name);
+	error = set_up(t, IFF_VNET_HDR, config->offloads);
+	if (!error)
+		error = attach_others(t);
 	if (!error)
 		error = set_mtu(t->name);
 	if (error)
@@ -161,20 +224,29 @@ static int attach(struct tun *t, const char *name, struct diag *why)
 	return 0;
 }
 
-int tun_open(const char *name, struct diag *why, struct tun *ret)
+static struct tun closed(int queues)
 {
-	struct tun t = { 0 };
+	struct tun t = { .fd = -1, .queues = queues ? queues : 1 };
+
+	for (size_t i = 0; i < ELEMENTS(t.others); ++i)
+		t.others[i] = -1;
+	return t;
+}
+
+int tun_open(const struct tun_config *config, struct diag *why, struct tun *ret)
+{
+	struct tun t = closed(config->queues);
 	int error;
 
-	if (strlen(name) >= TUN_NAME)
-		return refuse(why, -EINVAL, name,
+	if (strlen(config->name) >= TUN_NAME)
+		return refuse(why, -EINVAL, config->name,
 			      "is too long for the name of a network interface (15 bytes)");
 	t.fd = open_node();
 	if (t.fd < 0)
 		return refuse_node(why, t.fd);
-	error = attach(&t, name, why);
+	error = make(&t, config, why);
 	if (error)
-		close(t.fd);
+		tun_close(&t);
 	else
 		*ret = t;
 	return error;
@@ -190,13 +262,14 @@ static int set_flags(int fd)
 	return 0;
 }
 
-int tun_adopt(int fd, struct diag *why, struct tun *ret)
+int tun_adopt(int fd, unsigned int offloads, struct diag *why, struct tun *ret)
 {
-	struct tun t = { .fd = fd };
+	struct tun t = closed(1);
 	struct ifreq r = { 0 };
 	unsigned int flags;
 	int error;
 
+	t.fd = fd;
 	if (ioctl(fd, TUNGETIFF, &r) < 0) {
 		error = -errno;
 		return refuse(why, error, "inherited descriptor",
@@ -210,7 +283,7 @@ int tun_adopt(int fd, struct diag *why, struct tun *ret)
 			      "is a TAP device (Ethernet); a TUN device (IP) is needed");
 	error = set_flags(fd);
 	if (!error)
-		error = set_up(&t, flags);
+		error = set_up(&t, flags, offloads);
 	if (error)
 		return refuse(why, error, t.name, strerrordesc_np(-error));
 	*ret = t;
@@ -219,68 +292,94 @@ int tun_adopt(int fd, struct diag *why, struct tun *ret)
 
 void tun_close(struct tun *t)
 {
-	if (t->fd >= 0)
-		close(t->fd);
-	t->fd = -1;
+	for (int i = 0; i < t->queues; ++i) {
+		if (tun_queue(t, i) >= 0)
+			close(tun_queue(t, i));
+	}
+	*t = closed(t->queues);
 }
 
-/*
- * The field holds the sum of the pseudo header. 0 goes out as 0xffff, an equal value: for UDP, 0
- * means no checksum.
- */
-static bool complete_checksum(const struct virtio_net_hdr *h, uint8_t *packet, size_t len)
+ssize_t tun_read(const struct tun *t, int queue, uint8_t header[static OFFLOAD_HEADER],
+		 uint8_t *buf, size_t room)
 {
-	const size_t start = h->csum_start;
-	const size_t at = start + h->csum_offset;
-	uint16_t sum;
-
-	if (at + 2 > len)
-		return false;
-	sum = checksum_fold(checksum_add(0, packet + start, len - start));
-	store16_be(packet + at, sum ? sum : 0xffff);
-	return true;
-}
-
-/*
- * With offloads off the kernel hands out whole packets; only what was queued before an adopted
- * descriptor had them switched off is otherwise.
- */
-static bool make_plain(const struct virtio_net_hdr *h, uint8_t *packet, size_t len)
-{
-	if (h->gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		return false;
-	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		return complete_checksum(h, packet, len);
-	return true;
-}
-
-ssize_t tun_read(const struct tun *t, uint8_t *buf, size_t room)
-{
-	struct virtio_net_hdr h = { 0 };
 	uint8_t beyond; /* the driver cuts what is too long without a word */
-	const struct iovec parts[] = { { &h, (size_t)t->header }, { buf, room }, { &beyond, 1 } };
-	const ssize_t got = readv(t->fd, parts, (int)ELEMENTS(parts));
-	size_t len;
+	const struct iovec parts[] = { { header, (size_t)t->header },
+				       { buf, room },
+				       { &beyond, 1 } };
+	const ssize_t got = readv(tun_queue(t, queue), parts, (int)ELEMENTS(parts));
 
 	if (got < 0)
 		return -errno;
-	if (got < t->header)
+	if (got < t->header || (size_t)(got - t->header) > room)
 		return -EMSGSIZE;
-	len = (size_t)(got - t->header);
-	if (len > room || !make_plain(&h, buf, len))
-		return -EMSGSIZE;
-	return (ssize_t)len;
+	if (!t->header)
+		memset(header, 0, OFFLOAD_HEADER);
+	return got - t->header;
 }
 
-int tun_write(const struct tun *t, const uint8_t *packet, size_t len)
+int tun_write(const struct tun *t, int queue, const struct iovec *parts, int count)
+{
+	return writev(tun_queue(t, queue), parts, count) < 0 ? -errno : 0;
+}
+
+int tun_write_packet(const struct tun *t, int queue, const uint8_t *packet, size_t len)
 {
 	/* struct iovec is for both directions; writing only reads */
 	const union {
 		const uint8_t *given;
 		void *wanted;
 	} data = { .given = packet };
-	struct virtio_net_hdr h = { 0 };
-	const struct iovec parts[] = { { &h, (size_t)t->header }, { data.wanted, len } };
+	uint8_t header[OFFLOAD_HEADER] = { 0 };
+	const struct iovec parts[] = { { header, (size_t)t->header }, { data.wanted, len } };
 
-	return writev(t->fd, parts, (int)ELEMENTS(parts)) < 0 ? -errno : 0;
+	return tun_write(t, queue, parts, (int)ELEMENTS(parts));
+}
+
+/* Two segments' worth of a kind, its IP header wrong in what is looked at first. */
+enum { PROBE_PAYLOAD = 32, PROBE_ROOM = OFFLOAD_V6_HEADER + OFFLOAD_TCP_HEADER + PROBE_PAYLOAD };
+
+static size_t make_probe(enum offload_kind kind, struct offload_header *h, uint8_t *packet)
+{
+	const bool is_v6 = kind == OFFLOAD_TCP6 || kind == OFFLOAD_UDP6;
+	const bool is_tcp = kind == OFFLOAD_TCP4 || kind == OFFLOAD_TCP6;
+	const size_t start = is_v6 ? OFFLOAD_V6_HEADER : OFFLOAD_V4_HEADER;
+	const size_t headers = start + (is_tcp ? OFFLOAD_TCP_HEADER : OFFLOAD_UDP_HEADER);
+	const uint8_t proto = is_tcp ? OFFLOAD_PROTO_TCP : OFFLOAD_PROTO_UDP;
+
+	memset(packet, 0, PROBE_ROOM);
+	packet[0] = is_v6 ? 0x60 : 0x45; /* no length, no addresses, no checksum */
+	packet[is_v6 ? 6 : 9] = proto;
+	if (is_tcp)
+		packet[start + 12] = 0x50;
+	*h = (struct offload_header){
+		.flags = OFFLOAD_NEEDS_CSUM,
+		.type = !is_tcp ? OFFLOAD_GSO_UDP_L4
+			: is_v6 ? OFFLOAD_GSO_TCPV6
+				: OFFLOAD_GSO_TCPV4,
+		.header = (uint16_t)headers,
+		.size = PROBE_PAYLOAD / 2,
+		.start = (uint16_t)start,
+		.offset = is_tcp ? OFFLOAD_TCP_CHECKSUM : OFFLOAD_UDP_CHECKSUM,
+	};
+	return headers + PROBE_PAYLOAD;
+}
+
+int tun_probe(const struct tun *t, unsigned int *ret_kinds)
+{
+	unsigned int kinds = 0;
+
+	for (unsigned int kind = OFFLOAD_TCP4; t->header && kind <= OFFLOAD_UDP6; kind *= 2) {
+		struct offload_header header;
+		uint8_t packet[PROBE_ROOM];
+		const size_t len = make_probe((enum offload_kind)kind, &header, packet);
+		const struct iovec parts[] = { { &header, sizeof(header) }, { packet, len } };
+		const int error = tun_write(t, 0, parts, (int)ELEMENTS(parts));
+
+		if (error == -EIO)
+			return error;
+		if (!error)
+			kinds |= kind;
+	}
+	*ret_kinds = kinds;
+	return 0;
 }

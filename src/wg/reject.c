@@ -60,10 +60,10 @@ static void note(struct reject_counter *c, uint64_t count, struct moment now,
 		c->from = *from;
 }
 
-void reject_count(struct rejects *r, struct reject_set **set, enum reject_reason reason,
-		  struct moment now, const struct endpoint *from)
+void reject_count_many(struct rejects *r, struct reject_set **set, enum reject_reason reason,
+		       uint64_t count, struct moment now, const struct endpoint *from)
 {
-	note(&r->device.by_reason[reason], 1, now, from);
+	note(&r->device.by_reason[reason], count, now, from);
 	if (!set)
 		return;
 	if (!*set && r->peer_sets < REJECT_PEERS_MAX) {
@@ -71,13 +71,19 @@ void reject_count(struct rejects *r, struct reject_set **set, enum reject_reason
 		r->peer_sets += *set != NULL;
 	}
 	if (*set)
-		note(&(*set)->by_reason[reason], 1, now, from);
+		note(&(*set)->by_reason[reason], count, now, from);
+}
+
+void reject_count(struct rejects *r, struct reject_set **set, enum reject_reason reason,
+		  struct moment now, const struct endpoint *from)
+{
+	reject_count_many(r, set, reason, 1, now, from);
 }
 
 void reject_add(struct rejects *r, enum reject_reason reason, uint64_t count, struct moment now,
 		const struct endpoint *from)
 {
-	note(&r->device.by_reason[reason], count, now, from);
+	reject_count_many(r, NULL, reason, count, now, from);
 }
 
 void reject_knock(struct rejects *r, const struct key_public *key, struct moment now,

@@ -93,6 +93,8 @@ void reject_init(struct rejects *r, const struct memory *memory);
 /* set: the place of the peer's counters, NULL where no peer is known; from may be NULL. */
 void reject_count(struct rejects *r, struct reject_set **set, enum reject_reason reason,
 		  struct moment now, const struct endpoint *from);
+void reject_count_many(struct rejects *r, struct reject_set **set, enum reject_reason reason,
+		       uint64_t count, struct moment now, const struct endpoint *from);
 /* So many at once, where no peer is known. */
 void reject_add(struct rejects *r, enum reject_reason reason, uint64_t count, struct moment now,
 		const struct endpoint *from);

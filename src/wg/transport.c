@@ -17,11 +17,11 @@ static struct endpoint inner_endpoint(const struct ip *ip)
 }
 
 static void reject_out(struct core *c, struct moment now, struct peer *p, enum reject_reason reason,
-		       const struct inner *inner)
+		       const struct inner *inner, size_t n)
 {
 	const struct endpoint from = inner_endpoint(&inner->src);
 
-	reject_count(&c->rejects, p ? &p->rejects : NULL, reason, now, &from);
+	reject_count_many(&c->rejects, p ? &p->rejects : NULL, reason, n, now, &from);
 }
 
 bool transport_reserve(struct core *c, struct moment now, struct peer *p, size_t n,
@@ -66,19 +66,19 @@ enum transport_verdict transport_send(struct core *c, struct moment now, const s
 	struct peer *p = owner_peer(allowedips_lookup(&c->allowed, &inner->dst));
 
 	if (!c->is_up) {
-		reject_out(c, now, NULL, REJECT_DOWN, inner);
+		reject_out(c, now, NULL, REJECT_DOWN, inner, n);
 		return TRANSPORT_DROP;
 	}
 	if (!p) {
-		reject_out(c, now, NULL, REJECT_OUT_NO_PEER, inner);
+		reject_out(c, now, NULL, REJECT_OUT_NO_PEER, inner, n);
 		return TRANSPORT_NO_PEER;
 	}
 	if (!endpoint_is_set(&p->endpoint)) {
-		reject_out(c, now, p, REJECT_OUT_NO_ENDPOINT, inner);
+		reject_out(c, now, p, REJECT_OUT_NO_ENDPOINT, inner, n);
 		return TRANSPORT_NO_ENDPOINT;
 	}
 	if (is_loop(c, p, inner)) {
-		reject_out(c, now, p, REJECT_OUT_LOOP, inner);
+		reject_out(c, now, p, REJECT_OUT_LOOP, inner, n);
 		return TRANSPORT_DROP;
 	}
 	if (p->flags & PEER_WANTS_FLUSH)
@@ -94,7 +94,7 @@ static void drop_oldest(struct core *c, struct moment now, struct staged *s)
 	struct inner inner = { 0 };
 
 	(void)inner_parse(s->packet, s->len, &inner); /* it was parsed when it was staged */
-	reject_out(c, now, s->peer, REJECT_OUT_STAGED_FULL, &inner);
+	reject_out(c, now, s->peer, REJECT_OUT_STAGED_FULL, &inner, 1);
 	core_free_staged(c, s);
 }
 
@@ -108,7 +108,7 @@ void transport_stage(struct core *c, struct moment now, const struct inner *inne
 	if (!p || !c->is_up)
 		return;
 	if (size > c->config.staged_budget) {
-		reject_out(c, now, p, REJECT_OUT_STAGED_FULL, inner);
+		reject_out(c, now, p, REJECT_OUT_STAGED_FULL, inner, 1);
 		return;
 	}
 	while (p->staged_count >= STAGED_PER_PEER) {
@@ -119,7 +119,7 @@ void transport_stage(struct core *c, struct moment now, const struct inner *inne
 	}
 	s = memory_take(&c->config.memory, size);
 	if (!s) {
-		reject_out(c, now, p, REJECT_NO_MEMORY, inner);
+		reject_out(c, now, p, REJECT_NO_MEMORY, inner, 1);
 		return;
 	}
 	s->peer = p;
@@ -169,7 +169,7 @@ void transport_sent(struct core *c, struct moment now, const struct sending *s, 
 	core_schedule(c, p);
 }
 
-bool transport_receive(struct core *c, struct moment now, const uint8_t *message,
+bool transport_receive(struct core *c, struct moment now, const uint8_t *message, size_t n,
 		       const struct transport_arrival *arrival, struct opening *ret)
 {
 	const struct message_data *header = (const struct message_data *)message;
@@ -177,12 +177,12 @@ bool transport_receive(struct core *c, struct moment now, const uint8_t *message
 	const struct table_entry *entry = table_find(&c->table, index);
 
 	if (!entry || !entry->session) {
-		reject_count(&c->rejects, NULL, REJECT_INDEX, now, &arrival->from);
+		reject_add(&c->rejects, REJECT_INDEX, n, now, &arrival->from);
 		return false;
 	}
 	if (session_is_expired(entry->session, now.boot)) {
-		reject_count(&c->rejects, &entry->peer->rejects, REJECT_EXPIRED, now,
-			     &arrival->from);
+		reject_count_many(&c->rejects, &entry->peer->rejects, REJECT_EXPIRED, n, now,
+				  &arrival->from);
 		return false;
 	}
 	ret->key = entry->session->keys.receive;
@@ -277,8 +277,7 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 
 	memset(ret_len, 0, n * sizeof(*ret_len));
 	if (!entry || !entry->session) { /* it went while they were being opened */
-		for (size_t i = 0; i < n; ++i)
-			reject_count(&c->rejects, NULL, REJECT_INDEX, now, &arrival->from);
+		reject_add(&c->rejects, REJECT_INDEX, n, now, &arrival->from);
 		return;
 	}
 	s = entry->session;

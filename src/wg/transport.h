@@ -64,10 +64,11 @@ struct transport_arrival {
 	uint8_t tos;
 };
 
-/* A datagram of type 4, at least MESSAGE_DATA_MIN long: the session it is for. False: dropped and
- * counted. */
+/* n datagrams of type 4 with the receiver index of this one, each at least MESSAGE_DATA_MIN long:
+ * the session they are for. False: all are dropped and counted. */
 MUST_CHECK bool transport_receive(struct core *c, struct moment now, const uint8_t *message,
-				  const struct transport_arrival *arrival, struct opening *ret);
+				  size_t n, const struct transport_arrival *arrival,
+				  struct opening *ret);
 /*
  * n opened packets of that session, in order of arrival. ret_len[i]: bytes to deliver of the packet
  * at message + 16, its ECN bits put right; 0: nothing (keepalive, or dropped and counted). What

@@ -163,7 +163,7 @@ static void open_data(struct world *w, uint8_t *message, size_t len,
 	struct world_opened o = { .message = message, .arrival = *arrival };
 	unsigned int at = 0;
 
-	if (!transport_receive(w->core, w->now, message, arrival, &o.opening)) {
+	if (!transport_receive(w->core, w->now, message, 1, arrival, &o.opening)) {
 		free(message);
 		return;
 	}

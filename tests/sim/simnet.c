@@ -426,7 +426,7 @@ static void take_data(struct sim_node *n, struct sim_event *e)
 	struct sim *s = n->sim;
 	struct sim_event *later;
 
-	if (!transport_receive(n->core, sim_moment(n), e->message->bytes, &e->message->arrival,
+	if (!transport_receive(n->core, sim_moment(n), e->message->bytes, 1, &e->message->arrival,
 			       &e->opening))
 		return;
 	later = new_event(s, EVENT_ACCEPT, n, s->now + sim_below(s, s->options.hold));

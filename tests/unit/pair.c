@@ -243,7 +243,7 @@ static void receive_data(struct pair *p, unsigned int i, const struct datagram *
 
 	assert(message && d->len >= MESSAGE_DATA_MIN);
 	memcpy(message, d->bytes, d->len);
-	if (transport_receive(h->core, p->now, message, &arrival, &o)) {
+	if (transport_receive(h->core, p->now, message, 1, &arrival, &o)) {
 		session_open(&o.key, &packet, 1);
 		crypto_wipe(&o.key, sizeof(o.key));
 		transport_accept(h->core, p->now, &o, &packet, 1, &arrival, &len);

@@ -27,7 +27,7 @@ static int set_up(void **state)
 
 	(void)state;
 	test_namespace_enter();
-	assert_int_equal(tun_open("t0", &why, &tun), 0);
+	assert_int_equal(tun_open(&(struct tun_config){ .name = "t0" }, &why, &tun), 0);
 	assert_int_equal(link_open(&tun, &link_of_tun), 0);
 	return 0;
 }
@@ -108,7 +108,7 @@ static void links_of_others_change_nothing(void **state)
 	struct tun other;
 
 	(void)state;
-	assert_int_equal(tun_open("t8", &why, &other), 0);
+	assert_int_equal(tun_open(&(struct tun_config){ .name = "t8" }, &why, &other), 0);
 	test_link_up("t8", true);
 	test_link_mtu("t8", 1300);
 	assert_false(handle());
@@ -161,7 +161,7 @@ static void another_one_of_its_name_is_not_it(void **state)
 
 	(void)state;
 	test_link_move("t0", there);
-	assert_int_equal(tun_open("t0", &why, &other), 0);
+	assert_int_equal(tun_open(&(struct tun_config){ .name = "t0" }, &why, &other), 0);
 	test_link_up("t0", true);
 	test_link_mtu("t0", 1300);
 	(void)handle();
@@ -269,7 +269,7 @@ static void one_that_comes_back_is_followed_again(void **state)
 static void fp13_namespace_of_tun_dies(void **state)
 {
 	struct pollfd p = { .fd = tun.fd, .events = POLLIN };
-	uint8_t packet[64] = { 0x45 };
+	uint8_t header[OFFLOAD_HEADER], packet[64] = { 0x45 };
 	pid_t holder;
 	const int there = test_namespace_other(&holder);
 
@@ -283,10 +283,10 @@ static void fp13_namespace_of_tun_dies(void **state)
 	test_namespace_end(holder); /* nobody holds it now, so it dies, soon */
 	do {
 		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-	} while (!(p.revents & POLLERR) && tun_read(&tun, packet, sizeof(packet)) >= 0);
+	} while (!(p.revents & POLLERR) && tun_read(&tun, 0, header, packet, sizeof(packet)) >= 0);
 	assert_true(p.revents & POLLERR);
-	assert_int_equal(tun_read(&tun, packet, sizeof(packet)), -EBADFD);
-	assert_int_equal(tun_write(&tun, packet, 20), -EBADFD);
+	assert_int_equal(tun_read(&tun, 0, header, packet, sizeof(packet)), -EBADFD);
+	assert_int_equal(tun_write_packet(&tun, 0, packet, 20), -EBADFD);
 	assert_true(link_refresh(&link_of_tun));
 	expect(false, true, true, 1350);
 }

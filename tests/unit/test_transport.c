@@ -720,7 +720,8 @@ static void expiry_is_checked_again_when_accepted(void **state)
 		connect_pair();
 		craft_next(1, (const uint8_t *)"", 0, &d);
 		pair_advance(&pair, REJECT_AFTER_TIME - 1);
-		assert_true(transport_receive(pair.host[0].core, pair.now, d.bytes, &arrival, &o));
+		assert_true(
+			transport_receive(pair.host[0].core, pair.now, d.bytes, 1, &arrival, &o));
 		p = (struct session_packet){ .message = d.bytes, .len = d.len };
 		session_open(&o.key, &p, 1);
 		assert_true(p.ok);

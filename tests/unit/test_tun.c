@@ -6,6 +6,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,9 +21,35 @@
 
 #include "base/bytes.h"
 #include "device/icmp.h"
+#include "device/offload_split.h"
 #include "namespace.h"
 
 enum { ROOM = 2048, WAIT_MS = 2000 };
+
+static int open_tun(const char *name, struct diag *why, struct tun *ret)
+{
+	return tun_open(&(struct tun_config){ .name = name }, why, ret);
+}
+
+static int adopt_tun(int fd, struct diag *why, struct tun *ret)
+{
+	return tun_adopt(fd, 0, why, ret);
+}
+
+/* A packet as it would leave: split, which finishes its checksum. */
+static ssize_t read_packet(const struct tun *t, uint8_t *buf, size_t room)
+{
+	uint8_t header[OFFLOAD_HEADER], raw[ROOM + 1] = { 0 };
+	struct offload_split s;
+	const ssize_t got = tun_read(t, 0, header, raw, room);
+
+	if (got < 0)
+		return got;
+	assert_int_equal(raw[room], 0);
+	assert_true(offload_split_begin(&s, header, raw, (size_t)got));
+	assert_int_equal(s.count, 1);
+	return (ssize_t)offload_split_next(&s, buf);
+}
 
 static struct tun open_named(const char *name)
 {
@@ -30,7 +57,7 @@ static struct tun open_named(const char *name)
 	struct tun t = { .fd = -1 };
 
 	test_namespace_enter();
-	assert_int_equal(tun_open(name, &why, &t), 0);
+	assert_int_equal(open_tun(name, &why, &t), 0);
 	assert_int_equal(why.severity, DIAG_NONE);
 	assert_true(t.fd >= 0);
 	return t;
@@ -51,7 +78,7 @@ static void expect_refused(const char *name, int error, const char *words)
 	struct tun t = { .fd = -7 };
 	struct diag why = { 0 };
 
-	assert_int_equal(tun_open(name, &why, &t), error);
+	assert_int_equal(open_tun(name, &why, &t), error);
 	assert_int_equal(t.fd, -7);
 	assert_int_equal(why.severity, DIAG_ERROR);
 	assert_non_null(strstr(why.text, words));
@@ -199,7 +226,7 @@ static ssize_t read_soon(const struct tun *t, uint8_t *buf, size_t room)
 	struct pollfd p = { .fd = t->fd, .events = POLLIN };
 
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-	return tun_read(t, buf, room);
+	return read_packet(t, buf, room);
 }
 
 static uint16_t sum(const uint8_t *p, size_t len, uint32_t seed)
@@ -234,7 +261,7 @@ static void no_address_of_its_own(void **state)
 		assert_null(strstr(line, " t0\n"));
 	(void)fclose(f); /* only read */
 	/* and so nothing that it would say by itself from such an address */
-	assert_int_equal(tun_read(&t, packet, sizeof(packet)), -EAGAIN);
+	assert_int_equal(read_packet(&t, packet, sizeof(packet)), -EAGAIN);
 	tun_close(&t);
 }
 
@@ -258,11 +285,11 @@ static void packets_pass_both_ways(void **state)
 		memcpy(got, packet + 12, 4);
 		memmove(packet + 12, packet + 16, 4);
 		memcpy(packet + 16, got, 4);
-		assert_int_equal(tun_write(&t, packet, (size_t)len), 0);
+		assert_int_equal(tun_write_packet(&t, 0, packet, (size_t)len), 0);
 		assert_int_equal(recv(fd, got, sizeof(got), 0), n);
 		assert_memory_equal(got, data, n);
 	}
-	assert_int_equal(tun_read(&t, packet, sizeof(packet)), -EAGAIN);
+	assert_int_equal(read_packet(&t, packet, sizeof(packet)), -EAGAIN);
 	close(fd);
 	tun_close(&t);
 }
@@ -294,14 +321,14 @@ static void what_is_no_packet_is_refused(void **state)
 	(void)state;
 	struct tun t = open_up();
 
-	assert_int_equal(tun_write(&t, packet, 0), -EINVAL);
-	assert_int_equal(tun_write(&t, packet, 20), -EINVAL);
+	assert_int_equal(tun_write_packet(&t, 0, packet, 0), -EINVAL);
+	assert_int_equal(tun_write_packet(&t, 0, packet, 20), -EINVAL);
 	test_link_up("t0", false);
 	packet[0] = 0x45;
-	assert_int_equal(tun_write(&t, packet, 20), -EIO);
-	assert_int_equal(tun_read(&t, packet, sizeof(packet)), -EAGAIN);
+	assert_int_equal(tun_write_packet(&t, 0, packet, 20), -EIO);
+	assert_int_equal(read_packet(&t, packet, sizeof(packet)), -EAGAIN);
 	test_link_up("t0", true);
-	assert_int_equal(tun_write(&t, packet, 20), 0);
+	assert_int_equal(tun_write_packet(&t, 0, packet, 20), 0);
 	tun_close(&t);
 }
 
@@ -317,8 +344,8 @@ static void fp12_deleted_tun_is_gone_not_spinning(void **state)
 	for (int i = 0; i < 3; ++i) {
 		assert_int_equal(poll(&p, 1, 0), 1);
 		assert_true(p.revents & POLLERR);
-		assert_int_equal(tun_read(&t, packet, sizeof(packet)), -EBADFD);
-		assert_int_equal(tun_write(&t, packet, 20), -EBADFD);
+		assert_int_equal(read_packet(&t, packet, sizeof(packet)), -EBADFD);
+		assert_int_equal(tun_write_packet(&t, 0, packet, 20), -EBADFD);
 	}
 	tun_close(&t);
 }
@@ -328,7 +355,7 @@ static struct tun adopt(int fd)
 	struct diag why = { 0 };
 	struct tun t = { .fd = -1 };
 
-	assert_int_equal(tun_adopt(fd, &why, &t), 0);
+	assert_int_equal(adopt_tun(fd, &why, &t), 0);
 	assert_int_equal(t.fd, fd);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
@@ -376,7 +403,7 @@ static void adopted_ones_carry_packets(void **state)
 		} while (packet[0] >> 4 != 4); /* router solicitations */
 		assert_int_equal(load16_be(packet + 2), 61);
 		assert_true(udp4_checksum_is_right(packet, 61));
-		assert_int_equal(tun_write(&t, packet, 61), 0);
+		assert_int_equal(tun_write_packet(&t, 0, packet, 61), 0);
 		close(sender);
 		tun_close(&t);
 	}
@@ -406,7 +433,7 @@ static void expect_not_adopted(int fd, int error, const char *words)
 	struct tun t = { .fd = -7 };
 	struct diag why = { 0 };
 
-	assert_int_equal(tun_adopt(fd, &why, &t), error);
+	assert_int_equal(adopt_tun(fd, &why, &t), error);
 	assert_int_equal(t.fd, -7);
 	assert_non_null(strstr(why.text, words));
 	if (fd >= 0 && fd < 1000)
@@ -439,7 +466,7 @@ static int connect_through(const struct tun *t, const struct sockaddr *to, sockl
 		const size_t answered = icmp_unreachable(packet, (size_t)got, answer);
 
 		if (answered)
-			assert_int_equal(tun_write(t, answer, answered), 0);
+			assert_int_equal(tun_write_packet(t, 0, answer, answered), 0);
 	} while ((packet[0] >> 4 == 4 ? packet[9] : packet[6]) != IPPROTO_TCP);
 	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
 	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size), 0);
@@ -465,6 +492,138 @@ static void connect_fails_at_once_by_our_icmp(void **state)
 	tun_close(&t);
 }
 
+static struct tun open_with(int queues, unsigned int offloads)
+{
+	struct diag why = { 0 };
+	struct tun t;
+
+	test_namespace_enter();
+	assert_int_equal(tun_open(&(struct tun_config){ "t0", queues, offloads }, &why, &t), 0);
+	test_link_up("t0", true);
+	test_link_address("t0", "10.7.0.1", 24, true);
+	test_link_address("t0", "fd07::1", 64, true);
+	return t;
+}
+
+/* A datagram socket that the kernel cuts for: what comes out of the TUN is one super-packet. */
+static void super_packets_come_whole(void **state)
+{
+	static uint8_t raw[OFFLOAD_MAX + 1], data[1000 * 40];
+	uint8_t header[OFFLOAD_HEADER], packet[ROOM];
+	const int segment = 1000;
+	struct offload_split s;
+	ssize_t got;
+
+	(void)state;
+	struct tun t = open_with(1, OFFLOAD_ALL);
+	const int fd = udp_socket(AF_INET, "10.7.0.1", 4000);
+	struct pollfd p = { .fd = t.fd, .events = POLLIN };
+
+	if (!(t.offloads & OFFLOAD_UDP4))
+		skip(); /* before Linux 6.2 */
+	for (size_t i = 0; i < sizeof(data); ++i)
+		data[i] = (uint8_t)(i * 7 + i / 1000);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+	send_to_two(fd, data, sizeof(data));
+	assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+	got = tun_read(&t, 0, header, raw, sizeof(raw));
+	assert_int_equal(got, 28 + sizeof(data));
+	assert_true(offload_split_begin(&s, header, raw, (size_t)got));
+	assert_int_equal(s.count, 40);
+	for (size_t i = 0; i < s.count; ++i) {
+		assert_int_equal(offload_split_next(&s, packet), 1028);
+		assert_true(udp4_checksum_is_right(packet, 1028));
+		assert_memory_equal(packet + 28, data + 1000 * i, 1000);
+	}
+	close(fd);
+	tun_close(&t);
+}
+
+/* TCP through the host's own stack: ECN on and off, and what was asked for is what comes. */
+static void what_was_not_asked_for_does_not_come(void **state)
+{
+	static uint8_t raw[OFFLOAD_MAX + 1], data[8 * 1000];
+	uint8_t header[OFFLOAD_HEADER];
+	const int segment = 1000;
+
+	(void)state;
+	struct tun t = open_with(1, OFFLOAD_TCP4 | OFFLOAD_TCP6);
+	const int fd = udp_socket(AF_INET, "10.7.0.1", 4000);
+	struct pollfd p = { .fd = t.fd, .events = POLLIN };
+	unsigned int flags = 0;
+	struct ifreq r = { 0 };
+
+	assert_int_equal(t.offloads, OFFLOAD_TCP4 | OFFLOAD_TCP6);
+	assert_int_equal(setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)), 0);
+	send_to_two(fd, data, sizeof(data));
+	for (int i = 0; i < 8; ++i) {
+		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+		assert_int_equal(tun_read(&t, 0, header, raw, sizeof(raw)), 1028);
+	}
+	assert_int_equal(ioctl(t.fd, TUNGETIFF, &r), 0);
+	flags = (unsigned short)r.ifr_flags;
+	assert_true(flags & IFF_VNET_HDR);
+	assert_false(flags & IFF_MULTI_QUEUE);
+	close(fd);
+	tun_close(&t);
+}
+
+static void each_queue_carries_packets(void **state)
+{
+	uint8_t packet[ROOM], header[OFFLOAD_HEADER], data[64] = { 1 };
+	struct pollfd p[4];
+	unsigned int seen = 0;
+
+	(void)state;
+	struct tun t = open_with(4, OFFLOAD_ALL);
+
+	assert_int_equal(t.queues, 4);
+	for (int i = 0; i < 4; ++i)
+		p[i] = (struct pollfd){ .fd = tun_queue(&t, i), .events = POLLIN };
+	for (uint16_t port = 4001; port < 4101; ++port) {
+		const int fd = udp_socket(AF_INET, "10.7.0.1", port);
+
+		send_to_two(fd, data, sizeof(data));
+		assert_int_equal(poll(p, 4, WAIT_MS), 1);
+		for (int i = 0; i < 4; ++i) {
+			if (!p[i].revents)
+				continue;
+			seen |= 1U << i;
+			assert_int_equal(tun_read(&t, i, header, packet, sizeof(packet)), 92);
+		}
+		close(fd);
+	}
+	assert_int_equal(seen, 15);
+	for (int i = 0; i < 4; ++i) {
+		packet[0] = 0x45;
+		assert_int_equal(tun_write_packet(&t, i, packet, 20), 0);
+	}
+	tun_close(&t);
+	assert_int_equal(if_nametoindex("t0"), 0);
+}
+
+/* The probe says what the kernel takes, and nothing of it reaches anybody. */
+static void a_probe_tells_what_may_be_joined(void **state)
+{
+	unsigned int kinds = 77;
+
+	(void)state;
+	struct tun t = open_with(1, OFFLOAD_ALL);
+
+	test_link_up("t0", false);
+	assert_int_equal(tun_probe(&t, &kinds), -EIO);
+	assert_int_equal(kinds, 77);
+	test_link_up("t0", true);
+	assert_int_equal(tun_probe(&t, &kinds), 0);
+	assert_int_equal(kinds & (OFFLOAD_TCP4 | OFFLOAD_TCP6), OFFLOAD_TCP4 | OFFLOAD_TCP6);
+	tun_close(&t);
+	t = adopt(open_raw("t1", IFF_TUN | IFF_NO_PI));
+	test_link_up("t1", true);
+	assert_int_equal(tun_probe(&t, &kinds), 0);
+	assert_int_equal(kinds, 0); /* no header, no super-packet */
+	tun_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -482,6 +641,10 @@ int main(void)
 		cmocka_unit_test(an_unfinished_checksum_is_finished),
 		cmocka_unit_test(what_is_no_tun_is_not_adopted),
 		cmocka_unit_test(connect_fails_at_once_by_our_icmp),
+		cmocka_unit_test(super_packets_come_whole),
+		cmocka_unit_test(what_was_not_asked_for_does_not_come),
+		cmocka_unit_test(each_queue_carries_packets),
+		cmocka_unit_test(a_probe_tells_what_may_be_joined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -604,7 +604,7 @@ static struct tun open_wire(void)
 	struct diag why = { 0 };
 	struct tun t;
 
-	assert_int_equal(tun_open("wire", &why, &t), 0);
+	assert_int_equal(tun_open(&(struct tun_config){ .name = "wire" }, &why, &t), 0);
 	test_link_mtu("wire", 1500);
 	test_link_up("wire", true);
 	test_link_address("wire", "10.7.0.1", 24, true);
@@ -618,10 +618,11 @@ static size_t capture(const struct tun *t, uint8_t *packet)
 	struct pollfd p = { .fd = t->fd, .events = POLLIN };
 
 	for (;;) {
+		uint8_t header[OFFLOAD_HEADER];
 		ssize_t len;
 
 		assert_int_equal(poll(&p, 1, WAIT_MS), 1);
-		len = tun_read(t, packet, CAPTURE);
+		len = tun_read(t, 0, header, packet, CAPTURE);
 		assert_true(len > 0);
 		if (packet[0] >> 4 == 4 ? packet[9] == IPPROTO_UDP
 					: packet[6] == IPPROTO_UDP || packet[6] == IPPROTO_FRAGMENT)
@@ -705,7 +706,7 @@ static void packet_too_big_lowers_the_fragments(void **state)
 	memcpy(answer + 48, packet, 1232);
 	store16_be(answer + 42,
 		   sum_of(answer + 8, 32, answer + 40, 8 + 1232, 8 + 1232 + IPPROTO_ICMPV6));
-	assert_int_equal(tun_write(&wire, answer, sizeof(answer)), 0);
+	assert_int_equal(tun_write_packet(&wire, 0, answer, sizeof(answer)), 0);
 	for (int i = 0; i < 3; ++i) {
 		assert_int_equal(transmit(&u, data, sizeof(data), &six, NULL, 0, &listener, &error),
 				 UDP_SENT);
@@ -741,7 +742,7 @@ static void expect_source_kept(const struct tun *wire, bool has_room)
 	assert_int_equal(send_plain(&b, "one", 3, &dead), UDP_SENT);
 	len = icmp_unreachable(packet, capture(wire, packet), answer);
 	assert_true(len > 0);
-	assert_int_equal(tun_write(wire, answer, len), 0);
+	assert_int_equal(tun_write_packet(wire, 0, answer, len), 0);
 	assert_int_equal(send_from(&b, &live, "127.0.0.1", 1, "two"), UDP_SENT);
 	expect(a.v4[0], "two", "127.0.0.1");
 	udp_close(&a);
