@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -288,6 +290,22 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 	pthread_mutex_unlock(&d->lock);
 	if (wake)
 		device_wake_brain(d);
+}
+
+/* The last word of SO_MEMINFO counts them (linux/sock_diag.h). */
+uint64_t device_receive_drops(const struct device *d)
+{
+	uint64_t drops = 0;
+
+	for (int i = 0; i < 2 * UDP_SOCKETS; ++i) {
+		const int fd = atomic_load(&d->sockets[i / UDP_SOCKETS][i % UDP_SOCKETS]);
+		uint32_t info[SK_MEMINFO_VARS] = { 0 };
+		socklen_t len = sizeof(info);
+
+		if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) == 0)
+			drops += info[SK_MEMINFO_DROPS];
+	}
+	return drops;
 }
 
 void device_take_handshake(struct device *d, const uint8_t *message, size_t len,

@@ -116,6 +116,8 @@ void device_count_reject(struct device *d, enum reject_reason reason, const stru
 enum udp_sent device_send(struct device *d, int worker, const struct udp_message *message);
 enum udp_sent device_send_batch(struct device *d, int worker, const struct udp_message *message,
 				int *ret_error);
+/* Datagrams that found a receive buffer full, of all sockets as they are now. */
+uint64_t device_receive_drops(const struct device *d);
 /* One packet into a worker's TUN queue. */
 void device_write_packet(struct device *d, int worker, const uint8_t *packet, size_t len);
 /* Seal one packet that stands at message + 16, send it, tell the core. Wipes s->key. Not under the

@@ -81,6 +81,25 @@ static size_t count_knocks(const struct rejects *r)
 	return n;
 }
 
+static const char *const offload_names[OFFLOAD_SWITCHES] = {
+	"offload-tun-tso",  "offload-tun-uso", "offload-join-tcp",
+	"offload-join-udp", "offload-udp-gso", "offload-udp-gro",
+};
+
+/* Wanted, and taken by the kernel. */
+static bool is_in_use(const struct device *d, unsigned int which)
+{
+	const unsigned int tcp = OFFLOAD_TCP4 | OFFLOAD_TCP6, udp = OFFLOAD_UDP4 | OFFLOAD_UDP6;
+	unsigned int kinds = OFFLOAD_ALL;
+
+	if (which & (OFFLOAD_TUN_TSO | OFFLOAD_TUN_USO))
+		kinds = d->tun.offloads;
+	else if (which & (OFFLOAD_JOIN_TCP | OFFLOAD_JOIN_UDP))
+		kinds = atomic_load(&d->join_kinds);
+	return device_offload(d, which) &&
+	       kinds & (which & (OFFLOAD_TUN_TSO | OFFLOAD_JOIN_TCP) ? tcp : udp);
+}
+
 static void copy_counts(struct device *d, struct diagnosis *ret)
 {
 	static const char *const names[COUNT_LAST] = {
@@ -98,8 +117,13 @@ static void copy_counts(struct device *d, struct diagnosis *ret)
 		[COUNT_HANDSHAKES_HANDLED] = "handshakes-handled",
 	};
 
+	size_t at = 0;
+
 	for (int i = 0; i < COUNT_LAST; ++i)
-		ret->counts[i] = (struct named_count){ names[i], atomic_load(&d->counts[i]) };
+		ret->counts[at++] = (struct named_count){ names[i], atomic_load(&d->counts[i]) };
+	ret->counts[at++] = (struct named_count){ "udp-receive-drops", device_receive_drops(d) };
+	for (int i = 0; i < OFFLOAD_SWITCHES; ++i)
+		ret->counts[at++] = (struct named_count){ offload_names[i], is_in_use(d, 1U << i) };
 }
 
 static int diagnose(struct device *d, struct diagnosis *ret)
@@ -109,7 +133,8 @@ static int diagnose(struct device *d, struct diagnosis *ret)
 	const size_t n = evidence_read(&d->evidence, icmp);
 
 	if (!copy_rejects(&r->device, &ret->rejects, &ret->reject_count) ||
-	    !diagnosis_take(ret, r->peer_sets, count_knocks(r), n, COUNT_LAST))
+	    !diagnosis_take(ret, r->peer_sets, count_knocks(r), n,
+			    COUNT_LAST + 1 + OFFLOAD_SWITCHES))
 		return -ENOMEM;
 	for (size_t i = 0; i < n; ++i)
 		ret->icmp[i] = icmp[i];
