@@ -489,10 +489,21 @@ struct stream {
 	atomic_bool done;
 };
 
+static void keep_first(int sockets[static UDP_SOCKETS])
+{
+	for (int i = 1; i < UDP_SOCKETS; ++i) {
+		if (sockets[i] >= 0)
+			close(sockets[i]);
+		sockets[i] = -1;
+	}
+}
+
 static void start_stream(struct stream *s, const struct ip *ip)
 {
 	memset(s, 0, sizeof(*s));
 	s->from = bind_any();
+	keep_first(s->from.v4); /* so that the errors come to the socket that sends */
+	keep_first(s->from.v6);
 	s->to = bind_any();
 	s->live = (struct endpoint){ .ip = *ip, .port = s->to.port };
 	s->dead = (struct endpoint){ .ip = *ip, .port = DEAD_PORT };
@@ -725,6 +736,8 @@ static void packet_too_big_lowers_the_fragments(void **state)
 static void expect_source_kept(const struct tun *wire, bool has_room)
 {
 	struct udp a = bind_any(), b = bind_any(), flood = bind_any();
+
+	keep_first(b.v4);
 	const struct endpoint dead = endpoint("10.7.0.2", 51820);
 	const struct endpoint live = { .ip = loopback4, .port = a.port };
 	const struct endpoint self = { .ip = loopback4, .port = b.port };
