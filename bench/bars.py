@@ -33,7 +33,7 @@ BARS = (
     Bar("cipher, open, batch of 16, 64 bytes, as times BoringSSL's", "cipher.open-64-boringssl", at_most=0.5),
     Bar("set of 100,000 peers", "peers.set-100000", at_most=1, unit=" s"),
     Bar("memory per peer, 100,000 peers", "peers.bytes-100000", at_most=1024, unit=" bytes"),
-    Bar("memory per peer after all of 100,000 had a session that expired", "peers.expired-100000", at_most=1024, unit=" bytes"),
+    Bar("memory per peer after all of 100,000 had a session that expired", "expired.after", at_most=1024, unit=" bytes"),
     Bar("set of 1,000,000 peers", "peers.set-1000000", at_most=10, unit=" s"),
     Bar("look-up among 1,000,000 prefixes, as times among 1,000", "lookup.growth", at_most=3),
     Bar("goodput kept under a flood of valid-mac1 initiations", "flood.goodput", at_least=0.8),

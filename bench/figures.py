@@ -33,6 +33,8 @@ def all_figures():
                     "", 1, True) for name in SEGMENTS]
     rows += throughput("tcp-8", "TCP, eight streams") + udp(64) + udp(1200) + throughput("forward", "TCP, forwarded by a router")
     rows += [
+        Figure("libcrypto.gbps", "TCP, one stream, libcrypto's cipher", "Gb/s", 2, True),
+        Figure("libcrypto.cpu", "  CPU, both engines", "s/GB", 2, False),
         Figure("null.gbps", "TCP, one stream, no cipher at all", "Gb/s", 2, True),
         Figure("null.cpu", "  CPU, both engines", "s/GB", 2, False),
         Figure("latency.idle-median", "round trip, idle, median", "ms", 3, False),
@@ -50,7 +52,8 @@ def all_figures():
     rows += [Figure(f"peers.bytes-{n}", f"memory per peer, {n:,} peers", "bytes", 0, False) for n in PEERS[1:]]
     rows += [
         Figure("peers.get-100000", "get of 100,000 peers", "s", 3, False),
-        Figure("peers.expired-100000", "memory per peer, all sessions expired", "bytes", 0, False),
+        Figure("expired.live", "memory per peer, 100,000 sessions live", "bytes", 0, False),
+        Figure("expired.after", "  and after all of them expired", "bytes", 0, False),
         Figure("replace.p99-without", "round trip p99, 100,000 peers", "ms", 2, False),
         Figure("replace.p99-during", "round trip p99 while they are replaced", "ms", 2, False),
         Figure("replace.growth", "  times what it is otherwise", "x", 2, False),

@@ -11,7 +11,7 @@ import time
 
 import process
 import traffic
-from rounds import say
+from rounds import brief, say
 from tunnel import Tunnel
 from world import Failure, ending
 
@@ -33,29 +33,30 @@ def pin(tunnel, core):
 
 
 class Field:
-    """A tunnel whose first engine has 1,000 peers more, and the program that plays them from the client's host."""
+    """A tunnel whose first engine has many peers more, and the program that plays them from the client's host."""
 
-    def __init__(self, bench, kind):
+    def __init__(self, bench, kind, peers=PEERS):
         self.program = str(pathlib.Path(bench.build, "bench_handshakes").resolve())
         if not os.path.exists(self.program):
             raise Failure("bench_handshakes is not built")
         if len(CORES) < 2:
             raise Failure("needs two cores")
-        self.tunnel = Tunnel(kind, f"flood-{kind.name[0]}")
+        self.tunnel = Tunnel(kind, f"field{peers}-{kind.name[0]}")
         try:
-            self.prepare()
+            self.prepare(peers)
         except Exception:
             self.end()
             raise
 
-    def prepare(self):
+    def prepare(self, count):
         tunnel = self.tunnel
         tunnel.client.ip(f"route add local {HONEST} dev lo")
         for net in (HONEST, SPOOFED):
             tunnel.a.ip(f"route add {net} via 10.1.0.2")
-        peers = tunnel.client.run(self.program, "--print-peers", "--peers", str(PEERS), capture_output=True).stdout
+        peers = tunnel.client.run(self.program, "--print-peers", "--peers", str(count), capture_output=True).stdout
         path = pathlib.Path("/run/bench/peers")
         path.write_text(peers)
+        self.empty = tunnel.engines[0].memory()[1]
         tunnel.a.run("wg", "addconf", tunnel.engines[0].interface, str(path), capture_output=True)
         pin(tunnel, CORES[0])
         # Their sessions are there before a flood, so that none of them is taken for its growth.
@@ -68,7 +69,7 @@ class Field:
 
     def say(self, running, seconds):
         try:
-            return json.loads(running.communicate(timeout=seconds + 20)[0])
+            return json.loads(running.communicate(timeout=2 * seconds + 20)[0])
         except (subprocess.TimeoutExpired, ValueError):
             raise Failure("bench_handshakes gave no answer") from None
 
@@ -110,6 +111,44 @@ class Field:
 
 
 NAMES = ("gbps-without", "gbps-during", "goodput", "rate", "handshake-p99", "growth")
+
+
+class Expiring:
+    """100,000 peers with a session each, that is left to expire while other rows are taken."""
+
+    COUNT, SHAKE, LIFE = 100_000, 240, 560  # seconds; sessions go 540 s after their handshake
+    NAMES = ("live", "after")
+
+    def __init__(self, bench):
+        self.field = Field(bench, bench.present["warren"], self.COUNT)
+        words = ["--peers", str(self.COUNT), "--herd", "60000", "--seconds", str(self.SHAKE), "--sources", HONEST]
+        with ending(self.field.start(CORES[1], *words)) as running:
+            said = self.field.say(running, self.SHAKE)
+        if said["up"] < self.COUNT:
+            self.field.end()
+            raise Failure(f"of {self.COUNT:,} peers {said['up']:,} came up in {self.SHAKE} s")
+        self.live, self.end = self.bytes(), time.monotonic() + self.LIFE
+
+    def bytes(self):
+        return (self.field.tunnel.engines[0].memory()[1] - self.field.empty) * 1024 / self.COUNT
+
+    def finish(self, bench):
+        say(f"expired: {max(0, self.end - time.monotonic()):.0f} s to wait")
+        time.sleep(max(0, self.end - time.monotonic()))
+        values = {"live": self.live, "after": self.bytes()}
+        say(f"expired warren: {brief(values)}")
+        bench.keep("expired", "warren", values)
+        self.field.end()
+
+
+def expired(bench):
+    try:
+        if bench.options.quick:
+            raise Failure("takes ten minutes, not with --quick")
+        bench.later.append(Expiring(bench).finish)
+    except Failure as why:
+        say(f"expired: {why}")
+        bench.miss("expired", "warren", str(why), Expiring.NAMES)
 
 
 def fields(bench):

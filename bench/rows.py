@@ -1,4 +1,5 @@
 """Rows of the table that are taken on tunnels, one of each kind, all in one run."""
+import os
 import pathlib
 import statistics
 import time
@@ -22,6 +23,7 @@ class Bench:
         self.build = options.build
         self.standing = self.fields = None
         self.no_field = {}
+        self.later = []  # what is to be done when all rows have been taken
 
     @property
     def tunnels(self):
@@ -51,7 +53,7 @@ class Bench:
                   lambda engine, values, others: self.keep(row, engine, values, others),
                   lambda engine, why: self.miss(row, engine, why, names), row, not self.options.quick)
         for kind in self.kinds:
-            if kind.missing:
+            if kind.missing and things in (self.standing, self.fields):
                 self.miss(row, kind.name, kind.missing, names)
 
     @property
@@ -94,20 +96,28 @@ def forward(bench):
     bench.alternate("forward", THROUGHPUT, lambda tunnel: traffic.tcp(tunnel, bench.options.seconds, client=tunnel.client))
 
 
-def null(bench):
-    """What is left without the cipher: warren with another door to crypto, which nothing in warren can select."""
-    path = pathlib.Path(bench.build, "bench_warren_null").resolve()
+def variant(bench, row, words, options=()):
+    """One TCP stream through another kind of Warren, of which there is a tunnel for this row alone."""
     tunnel = None
     try:
-        if not path.exists():
-            raise Failure("bench_warren_null is not built")
-        tunnel = Tunnel(Kind("warren", [str(path), "run"], ""), "null-")
-        bench.alternate("null", ("gbps", "cpu"), lambda thing: traffic.tcp(thing, bench.options.seconds), {"warren": tunnel})
+        if not os.access(words[0], os.X_OK):
+            raise Failure(f"{os.path.basename(words[0])} is not built")
+        tunnel = Tunnel(Kind("warren", words, ""), f"{row}-", options)
+        bench.alternate(row, ("gbps", "cpu"), lambda thing: traffic.tcp(thing, bench.options.seconds), {"warren": tunnel})
     except Failure as why:
-        bench.miss("null", "warren", str(why), ("gbps", "cpu"))
+        bench.miss(row, "warren", str(why), ("gbps", "cpu"))
     finally:
         if tunnel:
             tunnel.end()
+
+
+def libcrypto(bench):
+    variant(bench, "libcrypto", bench.present["warren"].words, ("--cipher", "libcrypto"))
+
+
+def null(bench):
+    """What is left without the cipher: warren with another door to crypto, which nothing in warren can select."""
+    variant(bench, "null", [str(pathlib.Path(bench.build, "bench_warren_null").resolve()), "run"])
 
 
 def udp(bench, size):
@@ -178,6 +188,7 @@ ROWS = {
     "tcp-1": tcp_1,
     "tcp-8": tcp_8,
     "forward": forward,
+    "libcrypto": libcrypto,
     "null": null,
     "udp-64": lambda bench: udp(bench, 64),
     "udp-1200": lambda bench: udp(bench, 1200),
