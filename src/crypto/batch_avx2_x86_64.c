@@ -356,7 +356,7 @@ static size_t open_group(struct work *w, struct crypto_packet *packets, size_t n
 static void work_init(struct work *w, const struct key_shared *key, uint32_t first)
 {
 	w->lanes.counter = w->lanes.nonce_lo = w->lanes.nonce_hi = (chacha_vector){ 0 };
-	w->job = (struct job){ 0 };
+	w->job = (struct job){ .at = zeros };
 	w->n_lanes = w->n_tails = 0;
 	for (size_t i = 0; i < 8; ++i)
 		w->key.words[i] = load32_le(key->bytes + 4 * i);

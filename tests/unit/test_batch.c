@@ -1,5 +1,6 @@
 #include "crypto/batch.h"
 
+#include <dlfcn.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -411,6 +412,14 @@ static __attribute__((noinline)) void look_at_stack(void)
 	memcpy(seen, below, sizeof(seen));
 }
 
+/* What others left there is no fault of the next one. */
+static __attribute__((noinline)) void clear_stack(void)
+{
+	uint8_t below[sizeof(seen)];
+
+	crypto_wipe(below, sizeof(below));
+}
+
 static bool is_seen(const uint8_t *secret, size_t len)
 {
 	return memmem(seen, sizeof(seen), secret, len);
@@ -426,7 +435,13 @@ static void check_stack(const uint8_t *stream, size_t len, const struct key_shar
 			fail_msg("key from byte %zu on", at);
 }
 
-/* Zeros sealed are the key stream; that of a packet with a wrong tag must go too. */
+/* A sanitizer lays frames out in its own way, and keeps what it likes. */
+static bool has_sanitizer(void)
+{
+	return dlsym(RTLD_DEFAULT, "__asan_init") || dlsym(RTLD_DEFAULT, "__tsan_init");
+}
+
+/* The key stream of a packet with a wrong tag must go too. */
 static void nothing_left_on_the_stack(void **state)
 {
 	enum { LEN = 1400 };
@@ -437,16 +452,22 @@ static void nothing_left_on_the_stack(void **state)
 	uint64_t seed = 54;
 
 	(void)state;
-	if (!batch_avx2.is_here())
+	if (!batch_avx2.is_here() || has_sanitizer())
 		skip();
 	test_random_fill(&seed, &key, sizeof(key));
+	test_random_fill(&seed, data, sizeof(data));
+	memcpy(stream[0], data[0], LEN);
+	memcpy(stream[1], data[1], LEN);
+	clear_stack();
 	assert_true(batch_avx2.seal(packets, 2, &key, 0));
 	look_at_stack();
 	for (size_t i = 0; i < 2; ++i) {
-		memcpy(stream[i], data[i], LEN);
+		for (size_t at = 0; at < LEN; ++at)
+			stream[i][at] ^= data[i][at];
 		check_stack(stream[i], LEN, &key);
 	}
 	data[1][5] ^= 1;
+	clear_stack();
 	batch_avx2.open(packets, 2, &key, 0);
 	look_at_stack();
 	assert_true(packets[0].ok && !packets[1].ok);
