@@ -1,5 +1,6 @@
 #include "crypto/batch_avx2.h"
 
+#include <stdalign.h>
 #include <string.h>
 
 #include "crypto/chacha8.h"
@@ -40,7 +41,7 @@ struct work {
 	struct job job;
 	struct tail tails[CHACHA_LANES];
 	unsigned int n_lanes, n_tails;
-	uint8_t loose[CHACHA_LANES][CHACHA_BLOCK];
+	alignas(CHACHA_BLOCK) uint8_t loose[CHACHA_LANES][CHACHA_BLOCK];
 	uint8_t ahead[AHEAD][CHACHA_BLOCK];
 	uint8_t keys[GROUP][CHACHA_BLOCK];
 };
@@ -165,8 +166,8 @@ static void job_end(struct job *j, uint8_t tag[static CRYPTO_TAG])
 }
 
 /* n lanes for blocks of one packet in a row, from `counter` on; those above are overwritten too. */
-CRYPTO_INLINE void lanes_put(struct work *w, uint64_t nonce, size_t counter, const uint8_t *src,
-			     uint8_t *dst, size_t n)
+CRYPTO_INLINE void lanes_put(struct work *w, uint64_t nonce, size_t counter, uint64_t src,
+			     uint64_t dst, size_t n)
 {
 	typedef int32_t order __attribute__((vector_size(32)));
 	const chacha_vector zero = { 0 }, count = { 0, 1, 2, 3, 4, 5, 6, 7 };
@@ -178,35 +179,45 @@ CRYPTO_INLINE void lanes_put(struct work *w, uint64_t nonce, size_t counter, con
 	l->counter = (l->counter & keep) | (~keep & (count + ((uint32_t)counter - at)));
 	l->nonce_lo = (l->nonce_lo & keep) | (~keep & (zero + (uint32_t)nonce));
 	l->nonce_hi = (l->nonce_hi & keep) | (~keep & (zero + (uint32_t)(nonce >> 32)));
-	*(four *)&l->src[at] = steps + (uint64_t)src;
-	*(four *)&l->src[at + 4] = steps + (uint64_t)src + 4 * CHACHA_BLOCK;
-	*(four *)&l->dst[at] = steps + (uint64_t)dst;
-	*(four *)&l->dst[at + 4] = steps + (uint64_t)dst + 4 * CHACHA_BLOCK;
-	w->n_lanes += (unsigned int)n;
+	*(four *)&l->src[at] = steps + src;
+	*(four *)&l->src[at + 4] = steps + src + 4 * CHACHA_BLOCK;
+	*(four *)&l->dst[at] = steps + dst;
+	*(four *)&l->dst[at + 4] = steps + dst + 4 * CHACHA_BLOCK;
+	w->n_lanes = at + (unsigned int)n;
 }
 
 static void put_key(struct work *w, const struct crypto_packet *p, size_t i)
 {
-	lanes_put(w, p->counter, 0, zeros, w->keys[i], 1);
+	lanes_put(w, p->counter, 0, (uint64_t)zeros, (uint64_t)w->keys[i], 1);
 }
 
-/* Blocks in place from `block` on, as many as lanes are free; returns how many. */
-static size_t put_data(struct work *w, const struct crypto_packet *p, size_t block)
+/* The short last block goes by way of `loose`. */
+static void put_tail(struct work *w, const struct crypto_packet *p, size_t len)
 {
-	const size_t n = least(blocks_of(p) + 1 - block, CHACHA_LANES - w->n_lanes);
-	uint8_t *const data = p->data + (block - 1) * CHACHA_BLOCK;
+	const unsigned int lane = w->n_lanes - 1;
+	uint8_t *const loose = w->loose[lane], *const end = p->data + p->len - len;
+
+	copy_short(loose, end, len);
+	w->lanes.src[lane] = w->lanes.dst[lane] = loose;
+	w->tails[w->n_tails++] = (struct tail){ end, len, lane };
+}
+
+/* Blocks in place from `block` on, as many as lanes are free; block 0 goes to `key`. Returns how
+ * many. */
+static size_t put_blocks(struct work *w, const struct crypto_packet *p, size_t block, uint8_t *key)
+{
+	const unsigned int at = w->n_lanes;
+	const size_t last = blocks_of(p), n = least(last + 1 - block, CHACHA_LANES - at);
+	const uint64_t data = (uint64_t)p->data + block * CHACHA_BLOCK - CHACHA_BLOCK;
 	const size_t len = p->len % CHACHA_BLOCK;
 
 	lanes_put(w, p->counter, block, data, data, n);
-	if (len > 0 && block + n > blocks_of(p)) {
-		const unsigned int lane = w->n_lanes - 1;
-		uint8_t *const loose = w->loose[lane];
-		uint8_t *const end = p->data + p->len - len;
-
-		copy_short(loose, end, len);
-		w->lanes.src[lane] = w->lanes.dst[lane] = loose;
-		w->tails[w->n_tails++] = (struct tail){ end, len, lane };
+	if (block == 0) {
+		w->lanes.src[at] = zeros;
+		w->lanes.dst[at] = key;
 	}
+	if (len > 0 && block + n > last)
+		put_tail(w, p, len);
 	return n;
 }
 
@@ -227,17 +238,12 @@ static void pass(struct work *w, size_t woven)
 static void seal_group(struct work *w, struct crypto_packet *packets, size_t n)
 {
 	size_t at = 0, block = 0; /* the next block to make */
-	size_t tagged = 0,
-	       woven = 0; /* packets with a tag; of the next one, blocks beside a pass */
+	size_t tagged = 0;        /* packets with a tag */
+	size_t woven = 0;         /* Poly1305 blocks of the next one beside the next pass */
 
 	while (tagged < n) {
 		while (at < n && w->n_lanes < CHACHA_LANES) {
-			if (block == 0) {
-				put_key(w, &packets[at], at);
-				block = 1;
-			} else if (block <= blocks_of(&packets[at])) {
-				block += put_data(w, &packets[at], block);
-			}
+			block += put_blocks(w, &packets[at], block, w->keys[at]);
 			if (block > blocks_of(&packets[at])) {
 				++at;
 				block = 0;
@@ -296,7 +302,7 @@ static bool put_ahead(struct work *w, struct opening *o)
 
 	if (n == 0)
 		return false;
-	lanes_put(w, p->counter, o->block, zeros, w->ahead[slot], n);
+	lanes_put(w, p->counter, o->block, (uint64_t)zeros, (uint64_t)w->ahead[slot], n);
 	o->made += n;
 	o->block += n;
 	return true;
@@ -316,7 +322,7 @@ static void fill_lanes(struct work *w, struct opening *o)
 			++o->at;
 			o->block = 1;
 		} else if (is_checked) {
-			o->block += put_data(w, p, o->block);
+			o->block += put_blocks(w, p, o->block, NULL);
 		} else if (!put_ahead(w, o)) {
 			return;
 		}

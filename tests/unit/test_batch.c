@@ -433,6 +433,14 @@ static void check_stack(const uint8_t *stream, size_t len, const struct key_shar
 	for (size_t at = 0; at < KEY_LEN; at += 8)
 		if (is_seen(key->bytes + at, 8))
 			fail_msg("key from byte %zu on", at);
+	for (size_t at = 0; at < KEY_LEN; at += 4) { /* a vector has a word of it in each lane */
+		uint8_t lanes[16];
+
+		for (size_t i = 0; i < sizeof(lanes); ++i)
+			lanes[i] = key->bytes[at + i % 4];
+		if (is_seen(lanes, sizeof(lanes)))
+			fail_msg("key word of byte %zu in a vector", at);
+	}
 }
 
 /* A sanitizer lays frames out in its own way, and keeps what it likes. */
