@@ -326,6 +326,9 @@ class Peer:
             if is_echo(inner, number, reply=True):
                 return True
 
+    def fileno(self):
+        return self.sock.fileno()
+
     def close(self):
         self.sock.close()
 

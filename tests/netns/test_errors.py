@@ -5,7 +5,7 @@ import pytest
 
 from bench import Bench
 from faults import ALWAYS, Faults
-from flow import Tcp, Udp
+from flow import Tcp, bursts
 from harness import scenario
 
 # The calls, and what they may say. What comes back at once for ever, without a wait between, is no use to anybody.
@@ -57,11 +57,10 @@ def fn10_a_batch_that_is_refused_goes_out_one_by_one(lab, call):
     assert a.ping("10.9.0.2", 2) == 2
     for number, (error, skip, times) in enumerate([("EIO", 0, 1), ("EMSGSIZE", 2, 1), ("EINVAL", 0, 3), ("EIO", 0, ALWAYS)]):
         faults.fail(call, error, skip, times)
-        udp = Udp(lab, b, "10.9.0.2", port=6100 + number)
-        udp.send(a, 3000, 1200, rate=3000, segments=16)
         stream = Tcp(lab, b, a, "10.9.0.1", 4, 7100 + number)
+        bursts(a, b, "10.9.0.2")
+        bursts(b, a, "fd09::1")
         stream.end()
-        udp.end_in_order(share=0.99)
         if not faults.calls(call):
             pytest.skip("it never makes such a call")
         faults.mend(call)

@@ -62,7 +62,7 @@ def traffic_set(world, streams=(1, 4), megabytes=4):
     for receiver, sender, address in ((one, two, "192.168.241.1"), (two, one, "fd00::2")):
         udp = Udp(world.lab, receiver, address)
         udp.send(sender, 10000, 64, 1200)
-        udp.end_in_order(share=0.01)
+        udp.end_in_order()
 
 
 @pytest.mark.parametrize("mtu", [None, LARGE], ids=["1420", "large"])
@@ -176,7 +176,7 @@ def a_tunnel_in_a_tunnel_and_a_loop(lab):
     Tcp(lab, world.n2, world.n1, "fd99::1", 5, 7001).end()
     udp = Udp(lab, world.n2, "192.168.99.2")
     udp.send(world.n1, 5000, 64, 1300, rate=5000)
-    udp.end_in_order(share=0.9)
+    udp.end_in_order()
     # The loop: what the first sends is meant for an address behind the second.
     second = world.device("loop", world.n1, world.n1)
     second.configure(Keys().private, 6, peers=[{"public": inner_keys[1].public, "endpoint": "192.168.99.2:6",
