@@ -9,13 +9,14 @@
 
 /*
  * What the host does with our link: up or down, its MTU, deleted, or moved to another network
- * namespace. Follows rtnetlink events while the link is in our namespace. After a move none come:
- * link_refresh asks, through the TUN descriptor (TUNGETDEVNETNS), whenever its caller is awake
- * anyway, and keeps no reference to the foreign namespace, so that this one can die (F-P13).
+ * namespace. It is followed everywhere by rtnetlink events: another namespace is given a number in
+ * ours (netns.h), and our socket hears the events of all that have one. A number is no reference,
+ * so that the namespace can die (F-P13). Where the kernel or a lack of privilege forbids that, a
+ * link that lives elsewhere counts as up with the MTU it had, and its coming back is noticed.
  */
 struct link_state {
 	bool is_up;
-	bool is_moved; /* lives in a namespace that is not ours: events no longer come */
+	bool is_moved; /* lives in a namespace that is not ours */
 	bool is_gone;  /* the device does not exist any more */
 	unsigned int mtu;
 };
@@ -23,7 +24,8 @@ struct link_state {
 struct link {
 	int fd; /* netlink socket: readable when link_handle has something to do */
 	const struct tun *tun;
-	unsigned int ifindex;
+	int nsid;             /* of the namespace it lives in; -1: ours, or one without number */
+	unsigned int ifindex; /* there */
 	struct link_state state;
 };
 

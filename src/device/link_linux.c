@@ -3,8 +3,6 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -12,23 +10,18 @@
 #include <unistd.h>
 
 #include "device/link.h"
+#include "device/netns.h"
 
 enum {
 	EVENTS_PER_CALL = 64, /* the rest makes the socket readable again */
 	EVENT_ROOM = 8192,
+	CONTROL_ROOM = 128,
 	NAME_TRIES = 3, /* it may be renamed between two questions */
-	STACK = 128 << 10,
 };
 
-struct facts {
-	unsigned int ifindex;
-	bool is_up;
-	unsigned int mtu;
-};
-
-static int ask(int fd, const char *name, struct facts *ret)
+static int ask(int fd, const char *name, struct netns_link *ret)
 {
-	struct facts f = { 0 };
+	struct netns_link f = { 0 };
 	struct ifreq r = { 0 };
 
 	memcpy(r.ifr_name, name, TUN_NAME);
@@ -46,7 +39,7 @@ static int ask(int fd, const char *name, struct facts *ret)
 }
 
 /* Any family's socket takes these questions; this one is always there. */
-static int ask_here(const char *name, struct facts *ret)
+static int ask_here(const char *name, struct netns_link *ret)
 {
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int error;
@@ -56,43 +49,6 @@ static int ask_here(const char *name, struct facts *ret)
 	error = ask(fd, name, ret);
 	close(fd);
 	return error;
-}
-
-struct errand {
-	int namespace;
-	const char *name;
-	struct facts facts;
-	int error;
-};
-
-/* Entering a namespace changes the calling thread only, and this one ends. */
-static void *run_errand(void *arg)
-{
-	struct errand *e = arg;
-
-	e->error = setns(e->namespace, CLONE_NEWNET) < 0 ? -errno : ask_here(e->name, &e->facts);
-	return NULL;
-}
-
-static int ask_there(int namespace, const char *name, struct facts *ret)
-{
-	struct errand e = { .namespace = namespace, .name = name };
-	pthread_attr_t small;
-	pthread_t helper;
-	int error;
-
-	error = pthread_attr_init(&small);
-	if (error)
-		return -error;
-	(void)pthread_attr_setstacksize(&small, STACK); /* else the default: only larger */
-	error = pthread_create(&helper, &small, run_errand, &e);
-	(void)pthread_attr_destroy(&small); /* cannot fail here */
-	if (error)
-		return -error;
-	(void)pthread_join(helper, NULL); /* made above, joined once */
-	if (!e.error)
-		*ret = e.facts;
-	return e.error;
 }
 
 static bool is_same_file(int a, int b)
@@ -115,7 +71,7 @@ static bool is_shortage(int error)
  */
 static int is_moved_by_index(const struct link *l, const char *name)
 {
-	struct facts f;
+	struct netns_link f;
 	const int error = ask_here(name, &f);
 
 	if (is_shortage(-error))
@@ -148,27 +104,34 @@ static int is_moved(const struct link *l, const char *name, int *ret_namespace)
 	return moved;
 }
 
+/* nsid -1: nothing can be learnt of the namespace. */
+static int find_there(int namespace, const char *name, int *ret_nsid, struct netns_link *ret)
+{
+	const int nsid = namespace < 0 ? -EPERM : netns_number(namespace);
+	int error;
+
+	if (namespace >= 0)
+		close(namespace);
+	error = nsid < 0 ? nsid : netns_find_link(nsid, name, ret);
+	*ret_nsid = error && error != -ENODEV ? -1 : nsid;
+	return error;
+}
+
 static int find(struct link *l, const char *name, struct link_state *ret)
 {
-	struct facts f = { 0 };
+	struct netns_link f = { 0 };
 	int moved, error, namespace;
+	int nsid = -1;
 
 	moved = is_moved(l, name, &namespace);
 	if (moved < 0)
 		return moved;
 	ret->is_moved = moved;
-	if (!ret->is_moved) {
-		error = ask_here(name, &f);
-	} else if (namespace >= 0) {
-		error = ask_there(namespace, name, &f);
-		close(namespace);
-	} else {
-		error = -EPERM;
-	}
+	error = moved ? find_there(namespace, name, &nsid, &f) : ask_here(name, &f);
+	l->nsid = nsid;
 	if (error)
 		return error;
-	if (!ret->is_moved)
-		l->ifindex = f.ifindex;
+	l->ifindex = f.ifindex;
 	ret->is_up = f.is_up;
 	ret->mtu = f.mtu;
 	return 0;
@@ -212,6 +175,7 @@ int link_open(const struct tun *t, struct link *ret)
 {
 	const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	struct link l = { .tun = t,
+			  .nsid = -1,
 			  .ifindex = if_nametoindex(t->name),
 			  .state.mtu = TUN_MTU_DEFAULT };
 	int error;
@@ -224,7 +188,8 @@ int link_open(const struct tun *t, struct link *ret)
 		close(l.fd);
 		return error;
 	}
-	(void)link_refresh(&l); /* everything is new */
+	(void)netns_hear_all(l.fd); /* else a link that moves counts as up there (link.h) */
+	(void)link_refresh(&l);     /* everything is new */
 	*ret = l;
 	return 0;
 }
@@ -236,9 +201,12 @@ void link_close(struct link *l)
 	l->fd = -1;
 }
 
-/* While it lives elsewhere any new link may be ours come back: links are made rarely enough to ask.
+/*
+ * nsid: of the namespace that the event comes from, -1 for ours. While the link lives where nothing
+ * can be heard of it, any new link here may be ours come back: links are made rarely enough to ask.
  */
-static bool is_of_interest(const struct link *l, const struct nlmsghdr *h, const uint8_t *body)
+static bool is_of_interest(const struct link *l, int nsid, const struct nlmsghdr *h,
+			   const uint8_t *body)
 {
 	struct ifinfomsg m;
 
@@ -247,12 +215,12 @@ static bool is_of_interest(const struct link *l, const struct nlmsghdr *h, const
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(m)))
 		return false;
 	memcpy(&m, body, sizeof(m));
-	if (l->state.is_moved)
-		return h->nlmsg_type == RTM_NEWLINK;
-	return (unsigned int)m.ifi_index == l->ifindex;
+	if (l->state.is_moved && l->nsid < 0)
+		return nsid < 0 && h->nlmsg_type == RTM_NEWLINK;
+	return nsid == l->nsid && (unsigned int)m.ifi_index == l->ifindex;
 }
 
-static bool has_interest(const struct link *l, const uint8_t *buf, size_t len)
+static bool has_interest(const struct link *l, int nsid, const uint8_t *buf, size_t len)
 {
 	struct nlmsghdr h;
 
@@ -262,7 +230,7 @@ static bool has_interest(const struct link *l, const uint8_t *buf, size_t len)
 		memcpy(&h, buf, sizeof(h));
 		if (h.nlmsg_len < sizeof(h) || h.nlmsg_len > len)
 			return true;
-		if (is_of_interest(l, &h, buf + NLMSG_HDRLEN))
+		if (is_of_interest(l, nsid, &h, buf + NLMSG_HDRLEN))
 			return true;
 		step = NLMSG_ALIGN((size_t)h.nlmsg_len);
 		if (step > len)
@@ -273,24 +241,47 @@ static bool has_interest(const struct link *l, const uint8_t *buf, size_t len)
 	return false;
 }
 
+/* Which namespace an event comes from. */
+static int find_nsid(struct msghdr *m)
+{
+	int nsid = -1;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(nsid)))
+			memcpy(&nsid, CMSG_DATA(c), sizeof(nsid));
+	return nsid;
+}
+
+/* An event, or the loss of some. False: there is none. *ret_look: it may be about our link. */
+static bool take_event(const struct link *l, bool *ret_look)
+{
+	_Alignas(struct nlmsghdr) uint8_t buf[EVENT_ROOM];
+	_Alignas(struct cmsghdr) uint8_t control[CONTROL_ROOM];
+	struct iovec part = { buf, sizeof(buf) };
+	struct msghdr m = { .msg_iov = &part,
+			    .msg_iovlen = 1,
+			    .msg_control = control,
+			    .msg_controllen = sizeof(control) };
+	const ssize_t len = recvmsg(l->fd, &m, MSG_TRUNC | MSG_DONTWAIT);
+
+	if (len < 0 && errno == EAGAIN)
+		return false;
+	*ret_look = len < 0 || (size_t)len > sizeof(buf) ||
+		    has_interest(l, find_nsid(&m), buf, (size_t)len);
+	return true;
+}
+
 /*
  * An event is only the sign to look: so one that was lost (ENOBUFS), cut off or forged does no
  * harm, and the state never depends on their order.
  */
 bool link_handle(struct link *l)
 {
-	_Alignas(struct nlmsghdr) uint8_t buf[EVENT_ROOM];
 	bool look_now = false;
+	bool is_sign;
 
-	for (int i = 0; i < EVENTS_PER_CALL; ++i) {
-		const ssize_t len = recv(l->fd, buf, sizeof(buf), MSG_TRUNC | MSG_DONTWAIT);
-
-		if (len < 0 && errno == EAGAIN)
-			break;
-		if (len < 0 || (size_t)len > sizeof(buf))
-			look_now = true;
-		else if (!look_now)
-			look_now = has_interest(l, buf, (size_t)len);
-	}
+	for (int i = 0; i < EVENTS_PER_CALL && take_event(l, &is_sign); ++i)
+		look_now = look_now || is_sign;
 	return look_now && link_refresh(l);
 }
