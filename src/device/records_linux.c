@@ -1,0 +1,144 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <unistd.h>
+
+#include "base/log.h"
+#include "device/records.h"
+#include "device/records_private.h"
+
+enum { REWRITE_MIN = 64 << 10 };
+
+static int write_at(int fd, uint64_t at, const void *bytes, size_t len)
+{
+	const uint8_t *from = bytes;
+
+	while (len) {
+		const ssize_t n = pwrite(fd, from, len, (off_t)at);
+
+		if (n <= 0 && errno != EINTR)
+			return n < 0 ? -errno : -EIO;
+		if (n <= 0)
+			continue;
+		from += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* What is beyond was never committed, and zeros must follow: old bytes could look like a record. */
+static int cut(struct records *r, uint64_t to)
+{
+	r->prepared = 0;
+	if (to <= r->end)
+		return 0;
+	return fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)r->end,
+			 (off_t)(to - r->end)) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int walk(struct records *r, const uint8_t *file, size_t len,
+		int (*told)(void *ctx, const struct record *record), void *ctx)
+{
+	size_t at = records_begin(file, len);
+	struct record record;
+	int error = 0;
+
+	r->begin = at;
+	while (!error && records_next(file, len, &at, &record))
+		error = told(ctx, &record);
+	r->end = at;
+	return error;
+}
+
+int records_open(struct records *r, int fd)
+{
+	const off_t size = lseek(fd, 0, SEEK_END);
+
+	if (size < 0)
+		return -errno;
+	*r = (struct records){
+		.fd = fd, .size = (size_t)size, .begin = RECORDS_FIRST, .end = RECORDS_FIRST
+	};
+	return 0;
+}
+
+int records_replay(struct records *r, int (*told)(void *ctx, const struct record *record),
+		   void *ctx)
+{
+	void *file;
+	int error;
+
+	if (r->size > RECORDS_FIRST) {
+		file = mmap(NULL, r->size, PROT_READ, MAP_SHARED, r->fd, 0);
+		if (file == MAP_FAILED)
+			return -errno;
+		error = walk(r, file, r->size, told, ctx);
+		(void)munmap(file, r->size); /* can't fail: it is there */
+		if (error)
+			return error;
+	}
+	r->live = r->end - r->begin;
+	return cut(r, r->size);
+}
+
+int records_prepare(struct records *r, enum record_kind kind, const void *bytes, size_t len)
+{
+	const struct record_header h = { .kind = kind, .len = len };
+	const uint64_t body = r->end + sizeof(h);
+	int error = write_at(r->fd, r->end, &h, sizeof(h));
+
+	if (!error)
+		error = write_at(r->fd, body, bytes, len);
+	if (error) {
+		(void)cut(r, body + len); /* the first error is the one to tell */
+		return error;
+	}
+	r->prepared = body + len + record_padding(body + len);
+	return 0;
+}
+
+void records_commit(struct records *r)
+{
+	const uint32_t word = RECORD_COMMITTED;
+	/* Can't fail: its place is there. */
+	const int error = write_at(r->fd, r->end, &word, sizeof(word));
+
+	if (error)
+		log_line(LOG_ERROR, "a change is not kept for the next engine: %s",
+			 strerrordesc_np(-error));
+	r->end = r->prepared;
+	r->prepared = 0;
+}
+
+void records_cancel(struct records *r)
+{
+	(void)cut(r, r->prepared); /* what has no commit word does not count, and is written over */
+}
+
+bool records_want_rewrite(const struct records *r)
+{
+	return r->end - r->begin > 2 * r->live + REWRITE_MIN;
+}
+
+/* A hole reads as zeros, and its memory is given back. */
+void records_commit_rewrite(struct records *r)
+{
+	const struct records_header h = { .begin = r->end };
+	const uint64_t old = r->begin;
+	int error;
+
+	records_commit(r);
+	error = write_at(r->fd, 0, &h, sizeof(h));
+	if (!error && fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)old,
+				(off_t)(h.begin - old)) < 0)
+		error = -errno;
+	if (error)
+		log_line(LOG_ERROR, "old records are not wiped: %s", strerrordesc_np(-error));
+	r->begin = h.begin;
+	r->live = r->end - r->begin;
+}
