@@ -13,12 +13,14 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/engine.h"
 #include "cli/notify.h"
-#include "control/uapi_server.h"
+#include "cli/streams.h"
+#include "control/uapi_socket.h"
 #include "crypto/crypto.h"
-#include "device/device.h"
 #include "device/harden.h"
 #include "device/keylog.h"
+#include "device/monitor.h"
 #include "device/offload_switch.h"
 #include "device/tun.h"
 #include "device/udp.h"
@@ -41,13 +43,11 @@ struct options {
 	bool is_foreground;
 };
 
-struct engine {
-	int parent; /* told when we run, where there is one; else -1 */
+struct run {
+	int parent; /* told when traffic is carried, where there is one; else -1 */
 	struct tun tun;
-	struct device *device;
-	struct uapi_server *server;
-	struct backend backend;
-	char name[TUN_NAME]; /* for the log */
+	struct keylog keylog;
+	struct uapi_socket socket;
 };
 
 static const char run_usage[] =
@@ -241,41 +241,15 @@ static int open_tun(const struct options *o, struct diag *why, struct tun *ret)
 			why, ret);
 }
 
-static int open_server(struct engine *e, struct diag *why)
+static int open_socket(struct run *r, struct diag *why)
 {
 	const int fd = inherited_or_explain("WG_UAPI_FD", why);
 
 	if (fd == -2)
 		return -EBADF;
-	e->backend = (struct backend){
-		.get = device_get, .set = device_set, .diagnose = device_diagnose, .ctx = e->device
-	};
 	if (fd >= 0)
-		return uapi_server_adopt(fd, UAPI_DIR, e->tun.name, &e->backend, why, &e->server);
-	return uapi_server_new(UAPI_DIR, e->tun.name, &e->backend, why, &e->server);
-}
-
-static int open_device(const struct options *o, struct engine *e, struct diag *why)
-{
-	struct device_config config = {
-		.tun = e->tun,
-		.keylog.fd = -1,
-		.state_dir = STATE_DIR,
-		.offloads = o->offloads,
-	};
-	struct utsname host;
-	int err = 0;
-
-	if (uname(&host) == 0)
-		config.fault = offload_switch_kernel(host.release);
-
-	if (o->key_log)
-		err = keylog_open(o->key_log, why, &config.keylog);
-	if (err) {
-		tun_close(&e->tun);
-		return err;
-	}
-	return device_new(&config, why, &e->device);
+		return uapi_socket_adopt(&r->socket, fd, UAPI_DIR, r->tun.name, why);
+	return uapi_socket_bind(&r->socket, UAPI_DIR, r->tun.name, why);
 }
 
 /* A name as it was typed may hold anything; the words may begin with it already. */
@@ -289,23 +263,41 @@ static int complain(const char *name, const struct diag *why, int err)
 	return 1;
 }
 
-static int open_engine(const struct options *o, struct engine *e)
+/* Behind the TUN. */
+static int open_rest(const struct options *o, struct run *r, struct diag *why)
+{
+	int err = 0;
+
+	if (o->key_log)
+		err = keylog_open(o->key_log, why, &r->keylog);
+	if (err)
+		return err;
+	err = open_socket(r, why);
+	if (err)
+		keylog_close(&r->keylog);
+	return err;
+}
+
+static int open_all(const struct options *o, struct run *r)
 {
 	struct diag why = { 0 };
-	int err = open_tun(o, &why, &e->tun);
+	int err = open_tun(o, &why, &r->tun);
 
 	if (err)
 		return complain(o->name, &why, err);
-	memcpy(e->name, e->tun.name, sizeof(e->name));
-	err = open_device(o, e, &why);
-	if (err)
-		return complain(e->name, &why, err);
-	err = open_server(e, &why);
+	err = open_rest(o, r, &why);
 	if (err) {
-		e->device = device_free(e->device);
-		return complain(e->name, &why, err);
+		tun_close(&r->tun);
+		return complain(r->tun.name, &why, err);
 	}
 	return 0;
+}
+
+static void close_all(struct run *r)
+{
+	uapi_socket_done(&r->socket);
+	keylog_close(&r->keylog);
+	tun_close(&r->tun);
 }
 
 /* For callers that let the kernel choose the name. */
@@ -327,22 +319,6 @@ static int write_name_file(const char *name)
 	return ok ? 0 : -1;
 }
 
-static void detach_streams(void)
-{
-	const char *level = getenv("LOG_LEVEL");
-	const bool keeps_output = level && level[0] && strcmp(level, "silent") != 0;
-	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null < 0)
-		return;
-	dup2(null, STDIN_FILENO);
-	if (!keeps_output) {
-		dup2(null, STDOUT_FILENO);
-		dup2(null, STDERR_FILENO);
-	}
-	close(null);
-}
-
 /* The parent waits until the child carries traffic, or has said on standard error why it can't. */
 static int wait_for_child(int pipe_end)
 {
@@ -354,8 +330,8 @@ static int wait_for_child(int pipe_end)
 	return read(pipe_end, &byte, 1) == 1 ? 0 : 1;
 }
 
-/* What was opened so far lives on in the child, and no thread has been started yet. */
-static int go_to_background(struct engine *e)
+/* What was opened so far lives on in the child, which is the monitor. */
+static int go_to_background(struct run *r)
 {
 	int ends[2];
 	pid_t pid;
@@ -369,7 +345,7 @@ static int go_to_background(struct engine *e)
 		_exit(wait_for_child(ends[0]));
 	}
 	close(ends[0]);
-	e->parent = ends[1];
+	r->parent = ends[1];
 	setsid();
 	(void)!chdir("/"); /* else the file system we were started in could not be unmounted */
 	harden_process();  /* locked memory is not inherited */
@@ -378,57 +354,86 @@ static int go_to_background(struct engine *e)
 
 static void say_running(void *ctx)
 {
-	struct engine *e = ctx;
+	struct run *r = ctx;
+	int null;
 
 	notify_manager("READY=1");
 	log_line(LOG_INFO, "running");
-	if (e->parent < 0)
+	if (r->parent < 0)
 		return;
-	detach_streams();
-	(void)!write(e->parent, "", 1); /* it may have been killed: nobody to tell */
-	close(e->parent);
-	e->parent = -1;
+	null = streams_open_null();
+	streams_detach(null);
+	if (null >= 0)
+		close(null);
+	(void)!write(r->parent, "", 1); /* it may have been killed: nobody to tell */
+	close(r->parent);
+	r->parent = -1;
 }
 
-static void handle_uapi(void *ctx)
+static bool is_socket_gone(void *ctx)
 {
-	const struct engine *e = ctx;
+	struct run *r = ctx;
 
-	uapi_server_handle(e->server);
+	uapi_socket_check(&r->socket);
+	return r->socket.gone;
 }
 
-static bool is_uapi_gone(void *ctx)
+static int exit_code(enum monitor_end end)
 {
-	const struct engine *e = ctx;
-
-	return uapi_server_is_gone(e->server);
-}
-
-static int serve(struct engine *e)
-{
-	const struct device_guest guest = { .fd = uapi_server_fd(e->server),
-					    .handle = handle_uapi,
-					    .is_running = say_running,
-					    .is_over = is_uapi_gone,
-					    .ctx = e };
-	enum device_end end;
-
-	end = device_run(e->device, &guest);
-	notify_manager("STOPPING=1");
 	switch (end) {
-	case DEVICE_SIGNALLED:
+	case MONITOR_SIGNALLED:
 		log_line(LOG_INFO, "ended by a signal");
 		return 0;
-	case DEVICE_TUN_GONE:
+	case MONITOR_TUN_GONE:
 		log_line(LOG_INFO, "ended: the interface was removed");
 		return 0;
-	case DEVICE_GUEST_OVER:
+	case MONITOR_GUEST_OVER:
 		log_line(LOG_INFO, "ended: the control socket was removed");
 		return 0;
-	case DEVICE_FAILED:
+	case MONITOR_FAILED:
+	case MONITOR_CRASHED:
 		break;
 	}
 	return 1;
+}
+
+static struct offload_fault find_fault(void)
+{
+	struct utsname host;
+
+	return uname(&host) == 0 ? offload_switch_kernel(host.release)
+				 : (struct offload_fault){ 0 };
+}
+
+static int serve(const struct options *o, struct run *r)
+{
+	const struct offload_fault fault = find_fault();
+	struct engine_setup setup = { .tun = r->tun,
+				      .listener = r->socket.listener,
+				      .keylog = r->keylog.fd,
+				      .state_dir = STATE_DIR,
+				      .offloads = o->offloads,
+				      .fault = fault,
+				      .cipher = o->cipher,
+				      .cipher_name = o->cipher_name,
+				      .is_background = r->parent >= 0 };
+	const struct monitor_config config = {
+		.tun = r->tun,
+		.listener = r->socket.listener,
+		.keylog = r->keylog.fd,
+		.state_dir = STATE_DIR,
+		.sockets = { .workers = (unsigned int)r->tun.queues,
+			     .joins = o->offloads & ~fault.off & OFFLOAD_UDP_GRO },
+		.guest = { .fd = r->socket.watch, .is_over = is_socket_gone, .ctx = r },
+		.engine = engine_main,
+		.engine_ctx = &setup,
+		.is_running = say_running,
+		.running_ctx = r,
+	};
+	const enum monitor_end end = monitor_run(&config);
+
+	notify_manager("STOPPING=1");
+	return exit_code(end);
 }
 
 /* Unset is fine; what is not known gives whatever it is told to. */
@@ -437,32 +442,9 @@ static bool is_log_level(const char *text)
 	return !text || log_level_from_text(text, LOG_ERROR) == log_level_from_text(text, LOG_WARN);
 }
 
-static int start_crypto(const struct options *o)
-{
-	enum crypto_choice choice;
-
-	if (!crypto_self_test()) {
-		fprintf(stderr, "warren: the cryptography of this machine gives wrong answers; not "
-				"starting\n");
-		return 1;
-	}
-	choice = crypto_choose_cipher(o->cipher);
-	if (choice != CRYPTO_CHOSEN && o->cipher != CRYPTO_CIPHER_AUTO) {
-		fprintf(stderr, "warren: --cipher %s: %s\n", o->cipher_name,
-			choice == CRYPTO_NOT_HERE ? "this CPU or this build does not have it"
-						  : "it gives wrong answers on this machine");
-		return 1;
-	}
-	if (choice == CRYPTO_WRONG_ANSWERS)
-		log_line(LOG_ERROR, "the fast cipher gives wrong answers on this machine; using %s",
-			 crypto_cipher_name());
-	log_line(LOG_DEBUG, "cipher %s", crypto_cipher_name());
-	return 0;
-}
-
 static int run_main(int argc, char *argv[])
 {
-	struct engine e = { .parent = -1 };
+	struct run r = { .parent = -1, .keylog.fd = -1 };
 	struct options options;
 	const enum log_level level = log_level_from_text(getenv("LOG_LEVEL"), LOG_WARN);
 	int code = parse(argc, argv, &options);
@@ -473,20 +455,16 @@ static int run_main(int argc, char *argv[])
 	if (!is_log_level(getenv("LOG_LEVEL")))
 		log_line(LOG_WARN, "LOG_LEVEL knows debug, info, warn, error and silent");
 	harden_process();
-	code = start_crypto(&options);
+	monitor_hold_signals();
+	code = open_all(&options, &r);
 	if (code)
 		return code;
-	device_hold_signals();
-	code = open_engine(&options, &e);
-	if (code)
-		return code;
-	log_setup(level, e.name);
-	if (write_name_file(e.name) || (!options.is_foreground && go_to_background(&e)))
+	log_setup(level, r.tun.name);
+	if (write_name_file(r.tun.name) || (!options.is_foreground && go_to_background(&r)))
 		code = 1;
 	else
-		code = serve(&e);
-	uapi_server_free(e.server);
-	device_free(e.device);
+		code = serve(&options, &r);
+	close_all(&r);
 	return code;
 }
 

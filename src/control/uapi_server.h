@@ -31,6 +31,9 @@ MUST_CHECK int uapi_server_new(const char *dir, const char *name, const struct b
 MUST_CHECK int uapi_server_adopt(int fd, const char *dir, const char *name,
 				 const struct backend *backend, struct diag *why,
 				 struct uapi_server **ret);
+/* Serve a listening socket whose file is somebody else's business. Takes fd on success. */
+MUST_CHECK int uapi_server_attach(int fd, const struct backend *backend, struct diag *why,
+				  struct uapi_server **ret);
 /* Removes the socket file if it is still ours; NULL is fine. */
 struct uapi_server *uapi_server_free(struct uapi_server *s);
 

@@ -561,6 +561,23 @@ failed:
 	return error;
 }
 
+int uapi_server_attach(int fd, const struct backend *backend, struct diag *why,
+		       struct uapi_server **ret)
+{
+	struct uapi_server *s;
+	int error = server_open(backend, why, &s);
+
+	if (error)
+		return error;
+	s->socket = (struct uapi_socket){ .listener = fd, .dir = -1, .watch = -1 };
+	error = server_watch(s, why);
+	if (error)
+		server_close(s);
+	else
+		*ret = s;
+	return error;
+}
+
 struct uapi_server *uapi_server_free(struct uapi_server *s)
 {
 	if (!s)

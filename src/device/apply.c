@@ -6,7 +6,6 @@
 #include "crypto/crypto.h"
 #include "device/change.h"
 #include "device/device_private.h"
-#include "device/floor_file.h"
 #include "wg/allowedips.h"
 
 /* Between the device and struct model: what the control back end reads and changes. */
@@ -104,19 +103,18 @@ static int prepare_sockets(struct device *d, const struct model *patch, struct d
 			   struct preparation *p)
 {
 	const struct udp used = used_sockets(d);
-	struct udp_config config;
 	int err;
 
 	p->mark = patch->has_fwmark ? patch->fwmark : d->mark;
 	if (!patch->has_listen_port || (d->port && patch->listen_port == d->port))
 		return 0;
-	config = device_udp_config(d, patch->listen_port, p->mark);
-	err = udp_bind(&config, why, &p->sockets);
+	err = broker_bind(&d->broker, patch->listen_port, p->mark, why, &p->sockets);
 	if (!err && has_lost_family(&used, &p->sockets)) {
 		diag_set(why, DIAG_ERROR, "engine-family", 0,
 			 "port %u can be had in one address family only; the old port stays",
 			 (unsigned int)p->sockets.port);
 		udp_close(&p->sockets);
+		broker_drop(&d->broker);
 		err = -EADDRNOTAVAIL;
 	}
 	p->has_sockets = !err;
@@ -126,12 +124,11 @@ static int prepare_sockets(struct device *d, const struct model *patch, struct d
 /* The sockets that stay get the new mark. */
 static int mark_sockets(struct device *d, uint32_t mark, struct diag *why)
 {
-	const struct udp used = used_sockets(d);
 	int err;
 
-	if (!d->port || mark == d->mark)
+	if (mark == d->mark)
 		return 0;
-	err = udp_set_mark(&used, mark);
+	err = broker_set_mark(&d->broker, mark);
 	if (err)
 		diag_set(why, DIAG_ERROR, "engine-fwmark", 0, "cannot set fwmark 0x%x: %s", mark,
 			 strerror(-err));
@@ -158,7 +155,7 @@ static int prepare_key(struct device *d, const struct model *patch, struct diag 
 	if (is_other_key(d, &p->local.secret))
 		device_end_identity(d);
 	if (!crypto_is_zero(p->local.secret.bytes, KEY_LEN))
-		p->floor = floor_file_read(d->state_dir, &p->local.public);
+		p->floor = broker_read_floor(&d->broker, &p->local.public);
 	return 0;
 }
 
@@ -237,6 +234,8 @@ int device_set(void *ctx, const struct model *patch, struct diag *why)
 		err = commit(d, patch, why, &prepared);
 		if (err && prepared.has_sockets)
 			udp_close(&prepared.sockets);
+		if (prepared.has_sockets)
+			err ? broker_drop(&d->broker) : broker_use(&d->broker);
 	}
 	crypto_wipe(&prepared.local, sizeof(prepared.local));
 	if (prepared.wakes)

@@ -1,11 +1,9 @@
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -17,9 +15,9 @@
 #include "device/worker.h"
 
 /*
- * The brain: one loop over the handshake lanes, the helpers' results, the timer, the link and a
- * guest. It sleeps until one of them has something; there is one deadline and no tick. It computes
- * no Diffie-Hellman but for a new private key.
+ * The brain: one loop over the handshake lanes, the helpers' results, the timer, the
+ * monitor's news and a guest. It sleeps until one of them has something; there is one deadline and
+ * no tick. It computes no Diffie-Hellman but for a new private key.
  */
 enum {
 	TURN = 64,
@@ -35,7 +33,6 @@ struct brain {
 	const struct device_guest *guest;
 	int poll;
 	int timer;
-	int signals;
 	uint64_t bind_again; /* boot time; TIME_NEVER unless a link is up and has no socket */
 	uint64_t bind_pause; /* ns before the next try, doubled each time */
 	bool lanes_due;      /* somebody said that there are handshake messages */
@@ -116,6 +113,12 @@ static void log_step(enum handshake_task task, enum handshake_step step,
 		 step == HANDSHAKE_DROPPED ? ": dropped, `diagnose=1' says why" : "");
 }
 
+static bool has_session(enum handshake_task task, enum handshake_step step)
+{
+	return (task == TASK_RESPOND && step == HANDSHAKE_SEND) ||
+	       (task == TASK_FINISH && step != HANDSHAKE_DROPPED && step != HANDSHAKE_WORK);
+}
+
 /* What the helper has computed is decided, and what the decision asks for is done. */
 static void finish_job(struct brain *b, struct handshake_job *job)
 {
@@ -141,6 +144,8 @@ static void finish_job(struct brain *b, struct handshake_job *job)
 		break;
 	}
 	log_step(task, step, &peer, &from);
+	if (d->session && has_session(task, step))
+		d->session(d->session_ctx, &peer, &from);
 }
 
 static bool take_results(struct brain *b)
@@ -285,13 +290,12 @@ static int prepare_sleep(struct brain *b, bool more)
 static bool bind_first(struct brain *b)
 {
 	struct device *d = b->d;
-	const struct udp_config config = device_udp_config(d, 0, d->mark);
 	struct diag why = { 0 };
 	struct udp u;
 
 	if (d->port)
 		return true;
-	if (udp_bind(&config, &why, &u)) {
+	if (broker_bind(&d->broker, 0, d->mark, &why, &u)) {
 		b->bind_pause = b->bind_pause ? 2 * b->bind_pause : BIND_PAUSE_FIRST;
 		if (b->bind_pause > BIND_PAUSE_MAX)
 			b->bind_pause = BIND_PAUSE_MAX;
@@ -303,6 +307,7 @@ static bool bind_first(struct brain *b)
 	pthread_mutex_lock(&d->lock);
 	device_use_sockets(d, &u, d->mark);
 	pthread_mutex_unlock(&d->lock);
+	broker_use(&d->broker);
 	return true;
 }
 
@@ -315,10 +320,22 @@ static void probe_joins(struct device *d)
 		atomic_store(&d->join_kinds, kinds);
 }
 
+/* Under the lock. Those that an engine before us had a session with shall not wait to find out. */
+static void resume(struct device *d)
+{
+	for (size_t i = 0; i < d->resume_count; ++i) {
+		struct peer *p = core_find_peer(d->core, &d->resume[i]);
+
+		if (p)
+			core_resume_peer(d->core, device_now(), p);
+	}
+	d->resume_count = 0;
+}
+
 static void follow_link(struct brain *b)
 {
 	struct device *d = b->d;
-	const struct link_state *s = &d->link.state;
+	const struct link_state *s = &d->link;
 	bool is_up;
 
 	if (s->is_gone) {
@@ -327,16 +344,16 @@ static void follow_link(struct brain *b)
 	}
 	b->bind_again = TIME_NEVER;
 	atomic_store(&d->mtu, s->mtu);
-	/* Nobody tells us when a link is set up in another namespace, so there it always counts as
-	 * up. */
-	is_up = (s->is_up || s->is_moved) && bind_first(b);
+	is_up = s->is_up && bind_first(b);
 	if (is_up)
 		probe_joins(d);
 	pthread_mutex_lock(&d->lock);
-	if (is_up)
+	if (is_up) {
 		core_up(d->core, device_now());
-	else
+		resume(d);
+	} else {
 		core_down(d->core, device_now());
+	}
 	pthread_cond_signal(&d->settled);
 	pthread_mutex_unlock(&d->lock);
 	log_line(LOG_INFO, "link %s, MTU %u, UDP port %u", is_up ? "up" : "down", s->mtu,
@@ -364,30 +381,28 @@ static void handle_timer(struct brain *b)
 	pthread_mutex_unlock(&b->d->lock);
 	if (device_now().boot >= b->bind_again)
 		follow_link(b);
-	/* Where the link lives in another namespace no event tells of its MTU: look when there is
-	 * traffic anyway. */
-	if (b->d->link.state.is_moved && link_refresh(&b->d->link))
+}
+
+static void handle_news(struct brain *b)
+{
+	struct news news;
+
+	while (!b->is_ending && broker_news(&b->d->broker, &news)) {
+		if (news.kind != NEWS_LINK) {
+			end(b, DEVICE_TOLD);
+			return;
+		}
+		b->d->link = (struct link_state){ .is_up = news.is_up,
+						  .is_moved = news.is_moved,
+						  .is_gone = news.is_gone,
+						  .mtu = news.mtu };
 		follow_link(b);
-}
-
-static void handle_signal(struct brain *b)
-{
-	struct signalfd_siginfo info;
-
-	if (read(b->signals, &info, sizeof(info)) == sizeof(info))
-		end(b, DEVICE_SIGNALLED);
-}
-
-static void ask_guest(struct brain *b)
-{
-	if (b->guest->is_over(b->guest->ctx))
-		end(b, DEVICE_GUEST_OVER);
+	}
 }
 
 static void handle_guest(struct brain *b)
 {
 	b->guest->handle(b->guest->ctx);
-	ask_guest(b);
 	/* It may have brought the port that could not be had so far. */
 	if (b->bind_again != TIME_NEVER && b->d->port)
 		follow_link(b);
@@ -399,16 +414,12 @@ static void handle(struct brain *b, int fd)
 		handle_wake(b);
 	else if (fd == b->timer)
 		handle_timer(b);
-	else if (fd == b->signals)
-		handle_signal(b);
+	else if (fd == b->d->broker.news)
+		handle_news(b);
 	else if (fd == b->d->lane_poll)
 		b->lanes_due = true;
-	else if (fd == b->d->link.fd) {
-		if (link_handle(&b->d->link))
-			follow_link(b);
-	} else {
+	else
 		handle_guest(b);
-	}
 }
 
 static void loop(struct brain *b)
@@ -428,38 +439,43 @@ static void loop(struct brain *b)
 	}
 }
 
-static sigset_t ending_signals(void)
+struct brain *brain_free(struct brain *b)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	return set;
+	if (!b)
+		return NULL;
+	if (b->poll >= 0)
+		close(b->poll);
+	if (b->timer >= 0)
+		close(b->timer);
+	crypto_wipe(b->message, sizeof(b->message));
+	free(b);
+	return NULL;
 }
 
-void device_hold_signals(void)
+struct brain *brain_new(struct device *d)
 {
-	const sigset_t set = ending_signals();
+	struct brain *b = calloc(1, sizeof(*b));
+	int error;
 
-	(void)sigprocmask(SIG_BLOCK, &set, NULL); /* can't fail with these arguments */
-}
-
-static int open_signals(void)
-{
-	const sigset_t set = ending_signals();
-
-	device_hold_signals();
-	(void)signal(SIGPIPE, SIG_IGN); /* can't fail for a signal that exists */
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (!b)
+		return NULL;
+	b->d = d;
+	b->bind_again = TIME_NEVER;
+	b->end = DEVICE_FAILED;
+	b->poll = epoll_create1(EPOLL_CLOEXEC);
+	b->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (b->poll >= 0 && b->timer >= 0)
+		return b;
+	error = errno;
+	brain_free(b);
+	errno = error;
+	return NULL;
 }
 
 static int watch_all(struct brain *b)
 {
-	const int fds[] = { b->d->wake,    b->timer,     b->signals,
-			    b->d->link.fd, b->guest->fd, b->d->lane_poll };
+	const int fds[] = { b->d->wake, b->timer, b->d->broker.news, b->guest->fd,
+			    b->d->lane_poll };
 	int err = 0;
 
 	for (size_t i = 0; i < ELEMENTS(fds) && !err; ++i)
@@ -467,39 +483,13 @@ static int watch_all(struct brain *b)
 	return err;
 }
 
-static int open_brain(struct brain *b)
-{
-	b->poll = epoll_create1(EPOLL_CLOEXEC);
-	b->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-	b->signals = open_signals();
-	if (b->poll < 0 || b->timer < 0 || b->signals < 0)
-		return -errno;
-	return watch_all(b);
-}
-
-static void close_brain(struct brain *b)
-{
-	if (b->poll >= 0)
-		close(b->poll);
-	if (b->timer >= 0)
-		close(b->timer);
-	if (b->signals >= 0)
-		close(b->signals);
-	crypto_wipe(b->message, sizeof(b->message));
-}
-
 enum device_end device_run(struct device *d, const struct device_guest *guest)
 {
-	struct brain *b = calloc(1, sizeof(*b));
-	enum device_end why;
+	struct brain *b = d->brain;
 	int err;
 
-	if (!b)
-		return DEVICE_FAILED;
-	*b = (struct brain){
-		.d = d, .guest = guest, .bind_again = TIME_NEVER, .end = DEVICE_FAILED
-	};
-	err = open_brain(b);
+	b->guest = guest;
+	err = watch_all(b);
 	if (!err)
 		err = helper_start(&d->helper);
 	if (!err)
@@ -507,21 +497,17 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 	if (err) {
 		helper_stop(&d->helper);
 		log_line(LOG_ERROR, "cannot start: %s", strerror(-err));
-	} else {
-		follow_link(b);
-		ask_guest(b); /* it may have ended before we listened to it */
-		if (!b->is_ending)
-			guest->is_running(guest->ctx);
-		loop(b);
-		worker_stop(d);
-		helper_stop(&d->helper);
-		device_end_identity(d);
-		pthread_mutex_lock(&d->lock);
-		core_down(d->core, device_now());
-		pthread_mutex_unlock(&d->lock);
+		return DEVICE_FAILED;
 	}
-	close_brain(b);
-	why = b->end;
-	free(b);
-	return why;
+	follow_link(b);
+	if (!b->is_ending)
+		guest->is_running(guest->ctx);
+	loop(b);
+	worker_stop(d);
+	helper_stop(&d->helper);
+	device_end_identity(d);
+	pthread_mutex_lock(&d->lock);
+	core_down(d->core, device_now());
+	pthread_mutex_unlock(&d->lock);
+	return b->end;
 }

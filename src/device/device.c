@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "device/device_private.h"
-#include "device/floor_file.h"
 #include "device/slab.h"
 
 enum { RATELIMIT_SETS = 8192, STAGED_BUDGET = 16 << 20 };
@@ -96,7 +95,8 @@ static int open_parts(struct device *d, struct diag *why)
 	d->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->wake < 0 || d->stop < 0)
 		return -errno;
-	return link_open(&d->tun, &d->link);
+	d->brain = brain_new(d);
+	return d->brain ? 0 : -errno;
 }
 
 static void init_settled(struct device *d)
@@ -109,6 +109,56 @@ static void init_settled(struct device *d)
 	pthread_condattr_destroy(&monotonic);
 }
 
+int device_watch(int poll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * The number stays, the socket behind it changes: a thread that is just sending is never left with
+ * a closed number. A socket that was there is there again (apply.c sees to it).
+ */
+static void exchange(_Atomic int *place, int fd, int poll)
+{
+	const int old = atomic_load(place);
+
+	if (fd < 0)
+		return;
+	if (old < 0) {
+		atomic_store(place, fd);
+	} else {
+		/* Else it would go on for as long as anybody else holds the old socket. */
+		(void)epoll_ctl(poll, EPOLL_CTL_DEL, old, NULL);
+		if (dup3(fd, old, O_CLOEXEC) < 0)
+			log_line(LOG_ERROR, "cannot exchange a socket: %s", strerror(errno));
+		close_fd(fd);
+		fd = old;
+	}
+	if (device_watch(poll, fd))
+		log_line(LOG_ERROR, "cannot watch a socket: %s", strerror(errno));
+}
+
+void device_use_sockets(struct device *d, struct udp *u, uint32_t mark)
+{
+	for (int i = 0; i < UDP_SOCKETS; ++i) {
+		const int poll = i < UDP_WORKERS_MAX ? d->worker_poll[i] : d->lane_poll;
+
+		exchange(&d->sockets[0][i], u->v4[i], poll);
+		exchange(&d->sockets[1][i], u->v6[i], poll);
+	}
+	d->port = u->port;
+	d->mark = mark;
+	core_set_port(d->core, u->port);
+}
+
 int device_new(const struct device_config *config, struct diag *why, struct device **ret)
 {
 	struct device *d = calloc(1, sizeof(*d));
@@ -119,7 +169,10 @@ int device_new(const struct device_config *config, struct diag *why, struct devi
 	d->tun = config->tun;
 	d->keylog = config->keylog;
 	d->state_dir = config->state_dir;
-	d->link.fd = -1;
+	d->broker = config->broker;
+	d->link = config->link;
+	d->session = config->session;
+	d->session_ctx = config->session_ctx;
 	d->offloads = config->offloads & ~config->fault.off;
 	d->has_equal_tail_fault = config->fault.equal_tail;
 	d->wake = d->stop = d->lane_poll = -1;
@@ -141,14 +194,14 @@ int device_new(const struct device_config *config, struct diag *why, struct devi
 		device_free(d);
 		return err;
 	}
+	d->mark = config->mark;
+	if (config->sockets.port) {
+		struct udp u = config->sockets;
+
+		device_use_sockets(d, &u, config->mark);
+	}
 	*ret = d;
 	return 0;
-}
-
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
 }
 
 struct device *device_free(struct device *d)
@@ -166,8 +219,8 @@ struct device *device_free(struct device *d)
 		close_fd(d->worker_poll[i]);
 	close_fd(d->wake);
 	close_fd(d->stop);
-	if (d->link.fd >= 0)
-		link_close(&d->link);
+	brain_free(d->brain);
+	free(d->resume);
 	keylog_close(&d->keylog);
 	tun_close(&d->tun);
 	ring_done(&d->ring);
@@ -329,7 +382,7 @@ void device_keep_floor(struct device *d, const struct key_private *key, uint64_t
 
 	if (!crypto_public(key, &public))
 		return;
-	err = floor_file_write(d->state_dir, &public, floor);
+	err = broker_write_floor(&d->broker, &public, floor);
 	if (err)
 		log_line(
 			LOG_WARN,
@@ -355,46 +408,10 @@ void device_end_identity(struct device *d)
 	crypto_wipe(&key, sizeof(key));
 }
 
-int device_watch(int poll, int fd)
+void device_resume(struct device *d, const struct key_public *peer)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
-}
-
-/*
- * The number stays, the socket behind it changes: a thread that is just sending is never left with
- * a closed number. A socket that was there is there again (apply.c sees to it).
- */
-static void exchange(_Atomic int *place, int fd, int poll)
-{
-	const int old = atomic_load(place);
-
-	if (fd < 0)
-		return;
-	if (old < 0) {
-		atomic_store(place, fd);
-	} else {
-		/* Else it would go on for as long as anybody else holds the old socket. */
-		(void)epoll_ctl(poll, EPOLL_CTL_DEL, old, NULL);
-		if (dup3(fd, old, O_CLOEXEC) < 0)
-			log_line(LOG_ERROR, "cannot exchange a socket: %s", strerror(errno));
-		close_fd(fd);
-		fd = old;
-	}
-	if (device_watch(poll, fd))
-		log_line(LOG_ERROR, "cannot watch a socket: %s", strerror(errno));
-}
-
-void device_use_sockets(struct device *d, struct udp *u, uint32_t mark)
-{
-	for (int i = 0; i < UDP_SOCKETS; ++i) {
-		const int poll = i < UDP_WORKERS_MAX ? d->worker_poll[i] : d->lane_poll;
-
-		exchange(&d->sockets[0][i], u->v4[i], poll);
-		exchange(&d->sockets[1][i], u->v6[i], poll);
-	}
-	d->port = u->port;
-	d->mark = mark;
-	core_set_port(d->core, u->port);
+	if (!d->resume)
+		d->resume = calloc(DEVICE_RESUME_MAX, sizeof(*d->resume));
+	if (d->resume && d->resume_count < DEVICE_RESUME_MAX)
+		d->resume[d->resume_count++] = *peer;
 }

@@ -4,9 +4,12 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "device/broker.h"
 #include "device/keylog.h"
+#include "device/link.h"
 #include "device/offload_switch.h"
 #include "device/tun.h"
+#include "device/udp.h"
 #include "model/diag.h"
 #include "model/diagnosis.h"
 #include "model/model.h"
@@ -15,17 +18,27 @@
  * The engine on this host: a core (wg/core.h) between a TUN and UDP sockets. Threads: the brain,
  * which is the caller of device_run, owns timers, handshakes and configuration; two workers carry
  * packets, one each way, and do their own cryptography. One lock protects the core; nobody holds it
- * over a Diffie-Hellman, a payload or a datagram.
+ * over a Diffie-Hellman, a payload or a datagram. What needs privilege is asked of the monitor
+ * (broker.h); after device_new nothing is opened but what the monitor hands over.
  */
 struct device;
 
 struct device_config {
 	struct tun tun;        /* taken over */
 	struct keylog keylog;  /* taken over; fd -1: none */
-	const char *state_dir; /* where stamp floors are kept; borrowed for the device's life */
-	unsigned int offloads; /* wanted (device/offload_switch.h) */
+	const char *state_dir; /* where the monitor keeps stamp floors; for the log. Borrowed */
+	struct broker broker;  /* borrowed descriptors */
+	struct udp sockets;    /* taken over; port 0: none yet */
+	uint32_t mark;         /* of them, and of those to come */
+	struct link_state link;
+	/* Told of each handshake that led to a session, where not NULL. Brain's thread. */
+	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at);
+	void *session_ctx;
+	unsigned int offloads;      /* wanted (device/offload_switch.h) */
 	struct offload_fault fault; /* of this kernel */
 };
+
+enum { DEVICE_RESUME_MAX = 1024 };
 
 /* Does not start threads: a caller may still fork. */
 MUST_CHECK int device_new(const struct device_config *config, struct diag *why,
@@ -41,6 +54,9 @@ int device_get(void *ctx, struct model *ret);
  * reserved first. The errno of a port or mark that cannot be had is the host's own.
  */
 int device_set(void *ctx, const struct model *patch, struct diag *why);
+/* Before device_run: a handshake with this peer is made as soon as the link is up. The first
+ * DEVICE_RESUME_MAX are remembered. */
+void device_resume(struct device *d, const struct key_public *peer);
 int device_diagnose(void *ctx, struct diagnosis *ret);
 
 /* Somebody else's descriptor in the brain's loop: the UAPI server. */
@@ -48,25 +64,16 @@ struct device_guest {
 	int fd; /* readable: call handle */
 	void (*handle)(void *ctx);
 	void (*is_running)(void *ctx); /* called once, when traffic is carried */
-	bool (*is_over)(void *ctx);    /* asked after each handle: is it time to end? */
 	void *ctx;
 };
 
 enum device_end {
-	DEVICE_SIGNALLED, /* SIGTERM, SIGINT, SIGHUP or SIGQUIT */
+	DEVICE_TOLD, /* by the monitor */
 	DEVICE_TUN_GONE,
-	DEVICE_GUEST_OVER,
 	DEVICE_FAILED, /* the host refused something that we can't live without; logged */
 };
 
-/*
- * Keep the signals that end an engine for device_run: call before anything is opened that a sudden
- * death would leave behind. A child inherits it.
- */
-void device_hold_signals(void);
-
-/* Carry traffic until something ends it. Holds those signals in all threads and takes them itself.
- */
+/* Carry traffic until something ends it. */
 enum device_end device_run(struct device *d, const struct device_guest *guest);
 
 #endif

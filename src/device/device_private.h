@@ -40,7 +40,13 @@ struct device {
 	struct slab *slab; /* the core's memory */
 	struct core *core;
 	struct tun tun;
-	struct link link;
+	struct link_state link; /* brain's thread */
+	struct broker broker;
+	struct brain *brain;
+	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at);
+	void *session_ctx;
+	struct key_public *resume; /* DEVICE_RESUME_MAX; NULL: none any more */
+	size_t resume_count;
 	struct keylog keylog;
 	const char *state_dir;
 
@@ -97,15 +103,6 @@ static inline bool device_offload(const struct device *d, unsigned int which)
 }
 
 /* What the sockets of this device are bound with. */
-static inline struct udp_config device_udp_config(const struct device *d, uint16_t port,
-						  uint32_t mark)
-{
-	return (struct udp_config){ .port = port,
-				    .mark = mark,
-				    .workers = (unsigned int)d->tun.queues,
-				    .joins = d->offloads & OFFLOAD_UDP_GRO };
-}
-
 /* n refused for this reason; from may be NULL. Any thread; not under the lock. */
 void device_count_reject(struct device *d, enum reject_reason reason, const struct endpoint *from,
 			 size_t n);
@@ -134,5 +131,8 @@ void device_take_handshake(struct device *d, const uint8_t *message, size_t len,
 void device_use_sockets(struct device *d, struct udp *u, uint32_t mark); /* takes them */
 void device_note_error(void *ctx, const struct udp_error *error); /* ctx: the device. Any thread */
 MUST_CHECK int device_watch(int poll, int fd);                    /* for input; 0 or -errno */
+
+MUST_CHECK struct brain *brain_new(struct device *d); /* NULL: errno tells */
+struct brain *brain_free(struct brain *b);            /* NULL is fine */
 
 #endif

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ static const int allowed[] = {
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(recvmmsg),
+	SCMP_SYS(sendmmsg),
 	/* waiting, and what time it is */
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(epoll_ctl),
@@ -55,6 +57,7 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
+	SCMP_SYS(gettid),
 };
 
 /* With one argument looked at: (argument & mask) == value. */
@@ -67,6 +70,8 @@ static const struct {
 	{ SCMP_SYS(mprotect), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
 	/* threads, not processes */
 	{ SCMP_SYS(clone), { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } },
+	/* a helper steps back behind the packets */
+	{ SCMP_SYS(setpriority), { 0, SCMP_CMP_EQ, PRIO_PROCESS, 0 } },
 	/* who a client of the UAPI is */
 	{ SCMP_SYS(getsockopt), { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 } },
 	/* abort */

@@ -26,6 +26,7 @@ struct helper {
 	size_t held; /* given and not yet taken back, by the giver alone */
 	bool is_over;
 	pthread_t threads[HELPER_THREADS_MAX];
+	unsigned int threads_wanted;
 	unsigned int thread_count;
 	void (*done)(void *ctx); /* a result can be taken; any thread */
 	void *ctx;

@@ -56,9 +56,19 @@ static void *work(void *ctx)
 	return NULL;
 }
 
+static unsigned int threads_wanted(void)
+{
+	const long spare = sysconf(_SC_NPROCESSORS_ONLN) - 1;
+
+	if (spare < 1)
+		return 1;
+	return spare < HELPER_THREADS_MAX ? (unsigned int)spare : HELPER_THREADS_MAX;
+}
+
 int helper_init(struct helper *h, void (*done)(void *ctx), void *ctx)
 {
 	*h = (struct helper){ .done = done, .ctx = ctx };
+	h->threads_wanted = threads_wanted(); /* that is in a file */
 	h->jobs = calloc(HELPER_JOBS, sizeof(*h->jobs));
 	h->results = calloc(HELPER_JOBS, sizeof(*h->results));
 	if (!h->jobs || !h->results) {
@@ -72,21 +82,10 @@ int helper_init(struct helper *h, void (*done)(void *ctx), void *ctx)
 	return 0;
 }
 
-static unsigned int threads_wanted(void)
-{
-	const long spare = sysconf(_SC_NPROCESSORS_ONLN) - 1;
-
-	if (spare < 1)
-		return 1;
-	return spare < HELPER_THREADS_MAX ? (unsigned int)spare : HELPER_THREADS_MAX;
-}
-
 int helper_start(struct helper *h)
 {
-	const unsigned int wanted = threads_wanted();
-
 	h->is_over = false;
-	while (h->thread_count < wanted) {
+	while (h->thread_count < h->threads_wanted) {
 		const int err = pthread_create(&h->threads[h->thread_count], NULL, work, h);
 
 		if (err && !h->thread_count)

@@ -326,6 +326,12 @@ void core_peer_changed(struct core *c, struct moment now, struct peer *p)
 	(void)now;
 }
 
+void core_resume_peer(struct core *c, struct moment now, struct peer *p)
+{
+	if (c->is_up && endpoint_is_set(&p->endpoint))
+		core_want_handshake(c, now, p);
+}
+
 /* What is being computed now is refused when it is committed. */
 static void drop_jobs(struct core *c)
 {

@@ -134,6 +134,8 @@ void core_disallow(struct core *c, struct peer *p, const struct prefix *prefix);
 void core_disallow_all(struct core *c, struct peer *p);
 /* The peer's block of a change is over: send what waited for it. */
 void core_peer_changed(struct core *c, struct moment now, struct peer *p);
+/* It had a session with an engine before this one: make another now, if it has an endpoint. */
+void core_resume_peer(struct core *c, struct moment now, struct peer *p);
 void core_set_port(struct core *c,
 		   uint16_t port); /* what we send from: to know our own datagrams */
 /* Port or mark changed: our addresses may differ now. In steps, as core_sweep_identity. */

@@ -418,13 +418,13 @@ def fp19_no_random_bytes_no_handshake(lab, error):
 @scenario(seconds=40, lacks="stops when accept fails")
 def descriptors_run_out(lab):
     """F-P4: no descriptor left: sessions live on, nothing spins, and the socket answers again afterwards."""
-    bench = Bench(lab)
+    probe = lab.engine("wgp", lab.namespace())
+    probe.configure(Keys().private, 0)
+    used = max(int(fd) for pid in probe.pids() for fd in os.listdir(f"/proc/{pid}/fd"))
+    probe.stop()
+    bench = Bench(lab, wrapper=("prlimit", f"--nofile={used + 3}"))
     bench.connect()
     clients = []
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for pid in bench.engine.pids():
-        used = max(int(fd) for fd in os.listdir(f"/proc/{pid}/fd"))
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 2, limits[1]))
     for _ in range(30):
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         with contextlib.suppress(OSError):
@@ -438,8 +438,6 @@ def descriptors_run_out(lab):
     for client in clients:
         client.close()
     assert used < 0.3 or UNDER_TEST == "wireguard-go", f"{used} s of CPU in one second"
-    for pid in bench.engine.pids():
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
     wait_until(lambda: bench.engine.wg("show", "wga", check=False).returncode == 0, 5)
     assert bench.echo()
 
@@ -670,7 +668,7 @@ def fs3_no_core_no_ptrace(lab):
         child = os.fork()
         if child == 0:
             with contextlib.suppress(BaseException):
-                uid = os.stat(f"/proc/{pid}").st_uid
+                uid = os.stat(f"/proc/{pid}/mem").st_uid
                 real = int(re.search(r"^Uid:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
                 os.setgid(65534)
                 if real:

@@ -1,0 +1,34 @@
+#ifndef CLI_KEEPER_H
+#define CLI_KEEPER_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/siphash.h"
+#include "control/backend.h"
+#include "device/device.h"
+#include "device/records.h"
+
+/*
+ * Keeps a device's configuration where the next engine finds it: every accepted change as UAPI text
+ * in a record, rewritten as a whole when most of it is superseded, or when a secret was (F-S4;
+ * where there is more than a megabyte that may wait). Also where a peer was when a handshake
+ * completed. Brain's thread only.
+ */
+enum { KEEPER_SESSIONS = 4096 };
+
+struct keeper {
+	struct device *device;
+	struct records records;
+	uint64_t sessions[KEEPER_SESSIONS]; /* hashes of what was recorded since the last rewrite */
+	struct siphash_key key;             /* of that hash */
+};
+
+MUST_CHECK int keeper_open(struct keeper *k, struct device *d, int records); /* 0 or -errno */
+/* Set the device to what the records say. port, mark: of the sockets it has; 0: none. */
+MUST_CHECK int keeper_replay(struct keeper *k, uint16_t port, uint32_t mark);
+struct backend keeper_backend(struct keeper *k); /* the device, with every set kept */
+/* struct device_config's session; ctx: the keeper. */
+void keeper_note_session(void *ctx, const struct key_public *peer, const struct endpoint *at);
+
+#endif

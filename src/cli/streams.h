@@ -1,0 +1,11 @@
+#ifndef CLI_STREAMS_H
+#define CLI_STREAMS_H
+
+/*
+ * What a process in the background has in place of its caller's terminal or pipe: /dev/null, also
+ * for its output, unless LOG_LEVEL asks for a log.
+ */
+int streams_open_null(void); /* negative: it cannot be had */
+void streams_detach(int null);
+
+#endif
