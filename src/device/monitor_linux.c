@@ -264,6 +264,7 @@ _Noreturn static void run_engine(const struct monitor *m, int requests, int news
 		udp_to_fds(&m->used, keep + count);
 		count += UDP_FDS;
 	}
+	sandbox_tie(monitor);
 	sandbox_keep(keep, count);
 	_exit(c->engine(c->engine_ctx, &start));
 }

@@ -26,7 +26,9 @@ struct sandbox_user {
 struct sandbox_user sandbox_user(const char *interface);
 /* Close every descriptor but the standard streams and these; -1 among them is fine. */
 void sandbox_keep(const int *fds, size_t count);
-/* After all that opens something, before a thread. Ends the process if the monitor has died. */
+/* This process dies with its parent, the monitor, and ends here if that is dead already. */
+void sandbox_tie(pid_t monitor);
+/* After all that opens something, before a thread. Ties again. */
 void sandbox_enter(const struct sandbox_user *user, pid_t monitor);
 
 #endif

@@ -75,6 +75,14 @@ void sandbox_keep(const int *fds, size_t count)
 	(void)close_range(last, ~0U, 0); /* a kernel without it: what is there is O_CLOEXEC */
 }
 
+void sandbox_tie(pid_t monitor)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		complain("outliving its monitor", errno);
+	if (getppid() != monitor)
+		_exit(EXIT_FAILURE);
+}
+
 static void limit_descriptors(void)
 {
 	struct rlimit now;
@@ -151,17 +159,6 @@ static void leave_capabilities(void)
 		complain("capabilities", EPERM);
 }
 
-/* A change of uid undoes both. */
-static void tie_to(pid_t monitor)
-{
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		complain("being looked into", errno);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		complain("outliving its monitor", errno);
-	if (getppid() != monitor)
-		_exit(EXIT_FAILURE);
-}
-
 static void *do_nothing(void *ctx)
 {
 	return ctx;
@@ -186,7 +183,9 @@ void sandbox_enter(const struct sandbox_user *user, pid_t monitor)
 	leave_bounds();
 	leave_user(user);
 	leave_capabilities();
-	tie_to(monitor);
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) /* the change of uid has undone both */
+		complain("being looked into", errno);
+	sandbox_tie(monitor);
 	error = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : filter_install();
 	if (error)
 		complain("system calls", -error);

@@ -500,11 +500,13 @@ class Engine:
         return self.wait_end(seconds)
 
     def kill(self):
-        for pid in reversed(self.pids()):
+        pids = self.pids()
+        for pid in pids:  # the monitor first: it would start another engine
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(Exception):
             self.wait_end(5)
+            wait_until(lambda: not set(pids) & set(processes()), 5)
 
     # Control.
 

@@ -95,7 +95,7 @@ def wrong_arguments_say_one_line(lab):
         if UNDER_TEST == "wireguard-go":
             continue  # prints its usage and ends with 0, or makes a device of an odd name
         assert result.returncode in (1, 2), (arguments, result)
-        lines = [line for line in result.stderr.splitlines() if not line.startswith("Usage: ")]
+        lines = [line for line in result.stderr.splitlines() if not line.startswith(("Usage: ", " "))]
         assert result.stdout == "" and len(lines) <= 1 and result.stderr, (arguments, result.stderr)
         assert links(ns) == ["lo"] and not processes()
     for pid in processes():
