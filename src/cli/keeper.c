@@ -96,11 +96,14 @@ static void record_sessions(struct keeper *k, const struct model *m)
 /* One record of all there is takes the place of the others. */
 static void rewrite(struct keeper *k)
 {
+	struct model_cursor cursor = { 0 };
 	struct model m;
 	int error;
 
 	model_init(&m);
-	error = device_get(k->device, &m);
+	do
+		error = device_get(k->device, &cursor, &m);
+	while (!error && cursor.serial);
 	m.replace_peers = true;
 	if (!error)
 		error = prepare(k, RECORD_SET, &m);
@@ -151,11 +154,11 @@ static int set(void *ctx, const struct model *patch, struct diag *why)
 	return 0;
 }
 
-static int get(void *ctx, struct model *ret)
+static int get(void *ctx, struct model_cursor *cursor, struct model *ret)
 {
 	const struct keeper *k = ctx;
 
-	return device_get(k->device, ret);
+	return device_get(k->device, cursor, ret);
 }
 
 static int diagnose(void *ctx, struct diagnosis *ret)

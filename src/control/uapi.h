@@ -47,7 +47,8 @@ void uapi_parser_done(struct uapi_parser *p); /* wipes */
 MUST_CHECK enum uapi_status uapi_parse(struct uapi_parser *p, const char *bytes, size_t len,
 				       size_t *ret_used);
 
-/* The rows of a get's answer. Zero and unset values are left out where wireguard-go does so. */
+/* Rows of a get's answer: of one piece of the state. Zero and unset values are left out where
+ * wireguard-go does so. */
 void uapi_write_model(struct buffer *b, const struct model *m);
 /* A whole set request from "set=1" to the blank line, in wg(8)'s order. */
 void uapi_write_patch(struct buffer *b, const struct model *patch);

@@ -9,9 +9,10 @@
 
 /*
  * Serves the UAPI of one device on /run/wireguard/NAME.sock. One thread; never blocks: slow, broken
- * and many clients cost bounded memory and nobody else's time. A get is rendered from one version
- * of the device and then streamed. The socket is 0600 from birth; a client that is neither root nor
- * our own uid is closed at once (SO_PEERCRED).
+ * and many clients cost bounded memory and nobody else's time. A get is rendered piece by piece as
+ * the client reads, so a million peers are never held as text; what it says of peers that change
+ * meanwhile is the business of the back end (control/backend.h). The socket is 0600 from birth; a
+ * client that is neither root nor our own uid is closed at once (SO_PEERCRED).
  */
 struct uapi_server;
 

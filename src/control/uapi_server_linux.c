@@ -51,6 +51,8 @@ struct client {
 	struct uapi_parser parser;
 	struct buffer answer;
 	size_t sent;
+	struct model_cursor cursor; /* of a get whose answer goes on */
+	bool is_partial;            /* it does */
 };
 
 struct uapi_server {
@@ -172,6 +174,43 @@ static void client_leave(struct client *c)
 	c->taken = 0;
 }
 
+/* The next piece of a get. */
+static int answer_get(struct uapi_server *s, struct client *c)
+{
+	static const struct model_cursor none;
+	struct model m;
+	int error;
+
+	model_init(&m);
+	error = s->backend.get(s->backend.ctx, &c->cursor, &m);
+	if (!error)
+		uapi_write_model(&c->answer, &m);
+	c->is_partial = !error && memcmp(&c->cursor, &none, sizeof(none)) != 0;
+	model_done(&m);
+	return error;
+}
+
+/* The errno behind what the answer holds. No memory for that much: only the errno, which ends a get
+ * as if it had gone wrong, and it has. */
+static void answer_end(struct client *c, enum uapi_status operation, int error)
+{
+	if (buffer_ok(&c->answer) && c->is_partial)
+		return;
+	c->is_partial = false;
+	uapi_write_errno(&c->answer, operation, error);
+	if (buffer_ok(&c->answer))
+		return;
+	buffer_done(&c->answer);
+	uapi_write_errno(&c->answer, operation, -ENOMEM);
+}
+
+static void answer_more(struct uapi_server *s, struct client *c)
+{
+	answer_end(c, UAPI_GET, answer_get(s, c));
+	if (!buffer_ok(&c->answer))
+		client_close(s, c);
+}
+
 static void client_write(struct uapi_server *s, struct client *c)
 {
 	size_t want = c->answer.len - c->sent;
@@ -191,24 +230,15 @@ static void client_write(struct uapi_server *s, struct client *c)
 		return;
 	buffer_done(&c->answer);
 	c->sent = 0;
+	if (c->is_partial) {
+		answer_more(s, c);
+		return;
+	}
 	c->state = CLIENT_READS;
 	c->at_rest = true;
 	c->alive_ms = now_ms();
 	if (c->leaves)
 		client_leave(c);
-}
-
-static int answer_get(struct uapi_server *s, struct buffer *answer)
-{
-	struct model m;
-	int error;
-
-	model_init(&m);
-	error = s->backend.get(s->backend.ctx, &m);
-	if (!error)
-		uapi_write_model(answer, &m);
-	model_done(&m);
-	return error;
 }
 
 static int answer_diagnose(struct uapi_server *s, struct buffer *answer)
@@ -235,17 +265,12 @@ static int answer_set(struct uapi_server *s, const struct model *patch)
 	return error;
 }
 
-/* Sends what the answer holds and the errno behind it; no memory for that much: only the errno. */
 static void client_answer(struct uapi_server *s, struct client *c, int error)
 {
 	const enum uapi_status operation = c->parser.operation;
 
 	uapi_parser_done(&c->parser);
-	uapi_write_errno(&c->answer, operation, error);
-	if (!buffer_ok(&c->answer)) {
-		buffer_done(&c->answer);
-		uapi_write_errno(&c->answer, operation, -ENOMEM);
-	}
+	answer_end(c, operation, error);
 	if (!buffer_ok(&c->answer)) {
 		client_close(s, c);
 		return;
@@ -285,7 +310,7 @@ static void client_parsed(struct uapi_server *s, struct client *c, enum uapi_sta
 		client_more(s, c, len);
 		break;
 	case UAPI_GET:
-		client_answer(s, c, answer_get(s, &c->answer));
+		client_answer(s, c, answer_get(s, c));
 		break;
 	case UAPI_DIAGNOSE:
 		client_answer(s, c, answer_diagnose(s, &c->answer));

@@ -10,7 +10,10 @@
 
 /* Between the device and struct model: what the control back end reads and changes. */
 
-static bool copy_peer(struct model *m, const struct peer *p)
+enum { PIECE = 256 /* peers in one piece of a get */ };
+
+static bool copy_peer(struct device *d, struct model *m, const struct peer *p,
+		      struct model_cursor *cursor)
 {
 	struct model_peer *to = model_add_peer(m);
 	const struct allowed_node *n = NULL;
@@ -18,7 +21,9 @@ static bool copy_peer(struct model *m, const struct peer *p)
 
 	if (!to)
 		return false;
+	pthread_mutex_lock(&d->lock); /* peer by peer: nobody waits for a piece */
 	core_view_peer(p, &view);
+	pthread_mutex_unlock(&d->lock);
 	to->public_key = view.public_key;
 	to->preshared_key = view.psk;
 	to->has_preshared_key = true;
@@ -30,6 +35,7 @@ static bool copy_peer(struct model *m, const struct peer *p)
 	to->tx_bytes = view.tx_bytes;
 	to->handshake_real = view.handshake_real;
 	crypto_wipe(&view.psk, sizeof(view.psk));
+	*cursor = (struct model_cursor){ .serial = view.serial, .key = view.public_key };
 	while ((n = allowedips_next(view.allowed, n))) {
 		const struct prefix prefix = allowedips_prefix(n);
 
@@ -39,7 +45,7 @@ static bool copy_peer(struct model *m, const struct peer *p)
 	return true;
 }
 
-static int copy_device(struct device *d, struct model *m)
+static void copy_device(struct device *d, struct model *m)
 {
 	const struct key_private *key = core_private_key(d->core);
 
@@ -52,21 +58,23 @@ static int copy_device(struct device *d, struct model *m)
 	m->has_listen_port = true;
 	m->fwmark = d->mark;
 	m->has_fwmark = true;
-	for (struct peer *p = NULL; (p = core_next_peer(d->core, p));)
-		if (!copy_peer(m, p))
-			return -ENOMEM;
-	return 0;
 }
 
-int device_get(void *ctx, struct model *ret)
+int device_get(void *ctx, struct model_cursor *cursor, struct model *ret)
 {
 	struct device *d = ctx;
-	int err;
+	struct peer *p = core_resume(d->core, cursor->serial, &cursor->key);
 
-	pthread_mutex_lock(&d->lock);
-	err = copy_device(d, ret);
-	pthread_mutex_unlock(&d->lock);
-	return err;
+	if (!cursor->serial)
+		copy_device(d, ret);
+	for (int i = 0; p && i < PIECE; ++i) {
+		if (!copy_peer(d, ret, p, cursor))
+			return -ENOMEM;
+		p = core_next_peer(d->core, p);
+	}
+	if (!p)
+		*cursor = (struct model_cursor){ 0 };
+	return 0;
 }
 
 /* What has to be ready before the change, so that the change itself can't fail. */

@@ -48,7 +48,7 @@ device_free(struct device *d); /* closes all, the TUN too; wipes keys. NULL is f
 
 /* The three calls of a control backend; ctx is the device. Brain's thread only, or before
  * device_run. */
-int device_get(void *ctx, struct model *ret);
+int device_get(void *ctx, struct model_cursor *cursor, struct model *ret);
 /*
  * All of the patch or nothing: a changed port is bound and marked on new sockets first, memory is
  * reserved first. The errno of a port or mark that cannot be had is the host's own.

@@ -56,6 +56,15 @@ struct model {
 	size_t peer_room;
 };
 
+/*
+ * Where a state that is read in pieces goes on: behind the peer of this key. All zero: at the
+ * beginning, and when there is no more.
+ */
+struct model_cursor {
+	uint64_t serial; /* of the back end */
+	struct key_public key;
+};
+
 void model_init(struct model *m);
 void model_done(struct model *m);
 /* Append a zeroed peer. NULL: out of memory. The pointer is good until the next append. */

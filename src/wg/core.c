@@ -582,9 +582,21 @@ struct peer *core_next_peer(const struct core *c, const struct peer *at)
 	return next == &c->peers ? NULL : list_entry(next, struct peer, of_core);
 }
 
+struct peer *core_resume(const struct core *c, uint64_t serial, const struct key_public *key)
+{
+	struct peer *p = serial ? core_find_peer(c, key) : NULL;
+
+	if (p && p->serial == serial)
+		return core_next_peer(c, p);
+	for (p = core_next_peer(c, NULL); p && p->serial <= serial;)
+		p = core_next_peer(c, p);
+	return p;
+}
+
 void core_view_peer(const struct peer *p, struct peer_view *ret)
 {
 	*ret = (struct peer_view){
+		.serial = p->serial,
 		.public_key = p->public_key,
 		.psk = p->psk,
 		.endpoint = p->endpoint,

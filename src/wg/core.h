@@ -144,6 +144,7 @@ void core_forget_sources(struct core *c); /* all at once */
 
 /* Reading. Peers come in the order they were added; NULL starts and ends the walk. */
 struct peer_view {
+	uint64_t serial; /* never 0; those behind have higher ones */
 	struct key_public public_key;
 	struct key_shared psk;
 	struct endpoint endpoint;
@@ -155,6 +156,8 @@ struct peer_view {
 	const struct reject_set *rejects;    /* NULL: none */
 };
 struct peer *core_next_peer(const struct core *c, const struct peer *at);
+/* The first behind a peer that was seen earlier and may be gone; serial 0: the first of all. */
+struct peer *core_resume(const struct core *c, uint64_t serial, const struct key_public *key);
 void core_view_peer(const struct peer *p, struct peer_view *ret); /* wipe ret->psk */
 const struct rejects *core_rejects(const struct core *c);
 void core_count_reject(struct core *c, struct moment now, enum reject_reason reason,

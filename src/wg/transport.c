@@ -234,14 +234,30 @@ static bool is_fresh(struct core *c, struct moment now, struct peer *p, struct s
 	return false;
 }
 
+/* The last inner source of a batch that was this peer's: packets of a flow come one after the
+ * other, and are looked up once. */
+struct known_source {
+	struct ip ip;
+};
+
+static bool is_own_source(const struct core *c, const struct peer *p, const struct ip *src,
+			  struct known_source *known)
+{
+	if (ip_equal(src, &known->ip))
+		return true;
+	if (owner_peer(allowedips_lookup(&c->allowed, src)) != p)
+		return false;
+	known->ip = *src;
+	return true;
+}
+
 /* How much of an authentic packet may be delivered: 0 where it lies about its length or its source.
  */
 static size_t deliverable(struct core *c, struct moment now, struct peer *p,
 			  const struct session_packet *packet,
-			  const struct transport_arrival *arrival)
+			  const struct transport_arrival *arrival, struct known_source *known)
 {
 	uint8_t *plain = packet->message + sizeof(struct message_data);
-	const struct peer *owner;
 	struct endpoint claimed;
 	struct inner inner;
 
@@ -255,8 +271,7 @@ static size_t deliverable(struct core *c, struct moment now, struct peer *p,
 		reject_count(&c->rejects, &p->rejects, REJECT_INNER_LENGTH, now, &arrival->from);
 		return 0;
 	}
-	owner = owner_peer(allowedips_lookup(&c->allowed, &inner.src));
-	if (!owner || owner != p) {
+	if (!is_own_source(c, p, &inner.src, known)) {
 		claimed = inner_endpoint(&inner.src);
 		reject_count(&c->rejects, &p->rejects, REJECT_INNER_SOURCE, now, &claimed);
 		return 0;
@@ -271,6 +286,7 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 		      const struct transport_arrival *arrival, size_t *ret_len)
 {
 	const struct table_entry *entry = table_find(&c->table, o->local_index);
+	struct known_source known = { 0 };
 	bool any = false, any_data = false;
 	struct session *s;
 	struct peer *p;
@@ -295,7 +311,7 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 			continue;
 		}
 		any_data = true;
-		ret_len[i] = deliverable(c, now, p, &packets[i], arrival);
+		ret_len[i] = deliverable(c, now, p, &packets[i], arrival, &known);
 	}
 	if (!any)
 		return;

@@ -162,6 +162,46 @@ static void fa1_inner_source_of_another_peer(void **state)
 	pair_done(&pair);
 }
 
+/* Opened together: each packet is judged by its own source, whatever came before it. */
+static void fa1_each_of_a_batch_by_its_own_source(void **state)
+{
+	static const uint8_t last[] = { 2, 2, 9, 9, 2, 3, 8, 3, 2 };
+	static const bool passes[] = { 1, 1, 0, 0, 1, 1, 0, 1, 1 };
+	static uint8_t buffers[ELEMENTS(last)][256];
+	struct session_packet packets[ELEMENTS(last)] = { 0 };
+	const struct prefix others = prefix4(10, 0, 0, 9, 32);
+	size_t delivered[ELEMENTS(last)];
+	struct transport_arrival arrival;
+	struct opening opening;
+	uint64_t rx;
+	struct datagram d;
+
+	(void)state;
+	connect_pair();
+	(void)add_stranger(0, 7, &others);
+	allow(0, prefix4(10, 0, 0, 3, 32));
+	rx = pair.host[0].peer->rx_bytes;
+	for (size_t i = 0; i < ELEMENTS(last); ++i) {
+		uint8_t packet[60];
+
+		pair_packet(&pair, 1, packet, sizeof(packet));
+		packet[15] = last[i];
+		craft_next(1, packet, sizeof(packet), &d);
+		memcpy(buffers[i], d.bytes, d.len);
+		packets[i] = (struct session_packet){ .message = buffers[i], .len = d.len };
+	}
+	arrival = (struct transport_arrival){ .from = d.from };
+	assert_true(transport_receive(pair.host[0].core, pair.now, buffers[0], &arrival, &opening));
+	session_open(&opening.key, packets, ELEMENTS(last));
+	transport_accept(pair.host[0].core, pair.now, &opening, packets, ELEMENTS(last), &arrival,
+			 delivered);
+	for (size_t i = 0; i < ELEMENTS(last); ++i)
+		assert_int_equal(delivered[i], passes[i] ? 60 : 0);
+	assert_int_equal(pair_rejects(&pair, 0, REJECT_INNER_SOURCE), 3);
+	assert_int_equal(pair.host[0].peer->rx_bytes - rx, 6 * (60 + 32));
+	pair_done(&pair);
+}
+
 static void fa2_nested_prefix_belongs_to_the_longest(void **state)
 {
 	const struct prefix inside = prefix4(10, 1, 2, 0, 24);
@@ -1144,6 +1184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fa1_inner_source_of_another_peer),
+		cmocka_unit_test(fa1_each_of_a_batch_by_its_own_source),
 		cmocka_unit_test(fa2_nested_prefix_belongs_to_the_longest),
 		cmocka_unit_test(fa5_lengths_and_versions),
 		cmocka_unit_test(fa6_roaming_by_authenticated_data_only),

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -33,6 +34,8 @@ struct device {
 	struct backend backend;
 	uint16_t port;
 	size_t peers;
+	size_t piece;    /* peers in a piece of a get; 0: all */
+	size_t fails_at; /* a get, from this peer on; 0: never */
 	unsigned int sets;
 	int error; /* of the next set */
 };
@@ -44,19 +47,27 @@ struct fixture {
 	struct uapi_server *server;
 };
 
-static int device_get(void *ctx, struct model *ret)
+static int device_get(void *ctx, struct model_cursor *cursor, struct model *ret)
 {
 	const struct device *d = ctx;
+	const size_t from = cursor->serial;
 
-	ret->listen_port = d->port;
-	ret->has_listen_port = true;
-	for (size_t i = 0; i < d->peers; ++i) {
+	if (d->fails_at && from >= d->fails_at)
+		return -ENOMEM;
+	if (!from) {
+		ret->listen_port = d->port;
+		ret->has_listen_port = true;
+	}
+	for (size_t i = from; i < d->peers && !(d->piece && i == from + d->piece); ++i) {
 		struct model_peer *p = model_add_peer(ret);
 
 		if (!p)
 			return -ENOMEM;
 		store64_le(p->public_key.bytes, i);
+		cursor->serial = i + 1;
 	}
+	if (cursor->serial == d->peers)
+		cursor->serial = 0;
 	return 0;
 }
 
@@ -244,7 +255,7 @@ static size_t hear(struct fixture *f, int fd, char *ret, size_t len, int *ret_er
 
 static void expect(struct fixture *f, int fd, const char *want)
 {
-	char text[1024] = "";
+	char text[4096] = "";
 	int error;
 
 	assert_true(strlen(want) < sizeof(text));
@@ -378,6 +389,59 @@ static void eof_without_blank_line_discards(void **state)
 		assert_int_equal(f->device.sets, 0);
 		assert_int_equal(f->device.port, 7);
 	}
+}
+
+/* What a client reads does not tell in how many pieces it was made. */
+static void fx6_get_in_pieces_is_whole(void **state)
+{
+	static const size_t pieces[] = { 0, 1, 3, 9, 10, 11 };
+	struct fixture *f = *state;
+
+	f->device.peers = 10;
+	for (size_t i = 0; i < ELEMENTS(pieces); ++i) {
+		const int fd = dial(f);
+		struct buffer want;
+
+		f->device.piece = pieces[i];
+		buffer_init(&want);
+		buffer_printf(&want, "listen_port=%u\n", f->device.port);
+		for (unsigned int k = 0; k < 10; ++k)
+			buffer_printf(&want,
+				      "public_key=%02x%062d\npreshared_key=%064d\n"
+				      "protocol_version=1\nlast_handshake_time_sec=0\n"
+				      "last_handshake_time_nsec=0\ntx_bytes=0\nrx_bytes=0\n"
+				      "persistent_keepalive_interval=0\n",
+				      k, 0, 0);
+		buffer_printf(&want, "errno=0\n\n%c", 0);
+		for (int twice = 0; twice < 2; ++twice) {
+			say(f, fd, "get=1\n\n");
+			expect(f, fd, want.bytes);
+		}
+		buffer_done(&want);
+		close(fd);
+	}
+}
+
+/* It may go wrong halfway: then the errno says so, and the next request is served. */
+static void get_that_fails_halfway_says_so(void **state)
+{
+	struct fixture *f = *state;
+	const int fd = dial(f);
+
+	f->device.peers = 3;
+	f->device.piece = 1;
+	f->device.fails_at = 1;
+	say(f, fd, "get=1\n\n");
+	expect(f, fd,
+	       "listen_port=7\n"
+	       "public_key=0000000000000000000000000000000000000000000000000000000000000000\n"
+	       "preshared_key=0000000000000000000000000000000000000000000000000000000000000000\n"
+	       "protocol_version=1\nlast_handshake_time_sec=0\nlast_handshake_time_nsec=0\n"
+	       "tx_bytes=0\nrx_bytes=0\npersistent_keepalive_interval=0\nerrno=12\n\n");
+	f->device.fails_at = 0;
+	say(f, fd, "set=1\nlisten_port=9\n\n");
+	expect(f, fd, "errno=0\n\n");
+	close(fd);
 }
 
 static void fc6_error_closes_connection(void **state)
@@ -1084,6 +1148,8 @@ int main(void)
 		SERVED(a_complete_set_counts_though_its_client_left),
 		SERVED(a_failed_set_is_told_and_the_connection_stays),
 		SERVED(eof_without_blank_line_discards),
+		SERVED(fx6_get_in_pieces_is_whole),
+		SERVED(get_that_fails_halfway_says_so),
 		SERVED(fc6_error_closes_connection),
 		SERVED(fc6_error_reaches_a_client_that_still_sends),
 		SERVED(fc7_grammar_and_slow_clients),
