@@ -2,9 +2,6 @@
 
 #include <time.h>
 
-#include "crypto/crypto.h"
-#include "wg/allowedips.h"
-
 /* What may be done in one hold of the lock. */
 enum {
 	SHORT = 64, /* prefixes and peers that change */
@@ -56,17 +53,6 @@ static bool removes_any(const struct model *patch)
 	return patch->replace_peers;
 }
 
-static size_t owned(const struct peer *p)
-{
-	struct peer_view view;
-	size_t n;
-
-	core_view_peer(p, &view);
-	n = view.allowed->count;
-	crypto_wipe(&view.psk, sizeof(view.psk));
-	return n;
-}
-
 /* How much changes, up to SHORT + 1. */
 static size_t measure(const struct core *c, const struct model *patch)
 {
@@ -74,14 +60,14 @@ static size_t measure(const struct core *c, const struct model *patch)
 
 	if (patch->replace_peers && n <= SHORT)
 		for (const struct peer *p = NULL; (p = core_next_peer(c, p));)
-			n += owned(p);
+			n += core_allowed_count(p);
 	for (size_t i = 0; i < patch->peer_count && n <= SHORT; ++i) {
 		const struct model_peer *row = &patch->peers[i];
 		const struct peer *p = core_find_peer(c, &row->public_key);
 
 		n += 1 + row->allowed_count;
 		if (p && (row->remove || row->replace_allowed))
-			n += owned(p);
+			n += core_allowed_count(p);
 	}
 	return n;
 }

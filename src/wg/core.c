@@ -556,6 +556,11 @@ void core_disallow_all(struct core *c, struct peer *p)
 	allowedips_remove_owner(c->edited, &p->allowed);
 }
 
+size_t core_allowed_count(const struct peer *p)
+{
+	return p->allowed.count;
+}
+
 void core_set_port(struct core *c, uint16_t port)
 {
 	c->listen_port = port;

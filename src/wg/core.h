@@ -132,6 +132,7 @@ void core_allow(struct core *c, struct peer *p,
 		const struct prefix *prefix); /* takes it from another peer */
 void core_disallow(struct core *c, struct peer *p, const struct prefix *prefix);
 void core_disallow_all(struct core *c, struct peer *p);
+size_t core_allowed_count(const struct peer *p); /* no lock */
 /* The peer's block of a change is over: send what waited for it. */
 void core_peer_changed(struct core *c, struct moment now, struct peer *p);
 /* It had a session with an engine before this one: make another now, if it has an endpoint. */
