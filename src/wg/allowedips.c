@@ -99,6 +99,21 @@ static void put_above(struct allowedips *t, struct allowed_node *n, struct allow
 	adopt(n, at);
 }
 
+/*
+ * Within a change that has a reservation it is the next to be taken: prefixes that are replaced
+ * stay where they are in memory, and what was reserved for them goes back in one piece.
+ */
+static void put_away(struct allowedips *t, struct allowed_node *n)
+{
+	if (!t->spares) {
+		give_back(t, n);
+		return;
+	}
+	n->parent = t->spare;
+	t->spare = n;
+	++t->spares;
+}
+
 /* Take out nodes that serve nobody: without an owner, and no fork. */
 static void prune(struct allowedips *t, struct allowed_node *n)
 {
@@ -110,7 +125,7 @@ static void prune(struct allowedips *t, struct allowed_node *n)
 		*link_of(t, n) = child;
 		if (child)
 			child->parent = parent;
-		give_back(t, n);
+		put_away(t, n);
 		n = parent;
 	}
 }

@@ -191,7 +191,8 @@ static void fa1_each_of_a_batch_by_its_own_source(void **state)
 		packets[i] = (struct session_packet){ .message = buffers[i], .len = d.len };
 	}
 	arrival = (struct transport_arrival){ .from = d.from };
-	assert_true(transport_receive(pair.host[0].core, pair.now, buffers[0], &arrival, &opening));
+	assert_true(transport_receive(pair.host[0].core, pair.now, buffers[0], ELEMENTS(last),
+				      &arrival, &opening));
 	session_open(&opening.key, packets, ELEMENTS(last));
 	transport_accept(pair.host[0].core, pair.now, &opening, packets, ELEMENTS(last), &arrival,
 			 delivered);
