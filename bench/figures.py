@@ -7,6 +7,7 @@ PEERS = (1, 1_000, 10_000, 100_000, 1_000_000)
 SEGMENTS = ("tun-read", "udp-send", "udp-receive", "tun-write")
 SIZES = (64, 256, 1420)
 PREFIXES = (1_000, 10_000, 100_000, 1_000_000)
+LOOKUPS = {"single": "one by one", "many": "16 at once", "chained": "each after the last"}
 WORKS = {"tcp-1420": "TCP 1420", "udp-1420": "UDP 1420", "udp-64": "UDP 64 of payload"}  # of bench_offload
 
 
@@ -75,11 +76,15 @@ def all_figures():
              for size in SIZES for what in ("seal", "open")]
     rows += [Figure(f"offload.{key}-{what}", f"{what} of super-packets, {name}", "ns/packet", 0, False)
              for key, name in WORKS.items() for what in ("split", "join")]
-    rows += [Figure(f"lookup.{n}", f"look-up among {n:,} prefixes", "ns", 1, False) for n in PREFIXES]
     rows += [
-        Figure("lookup.growth", "  a million, as times a thousand", "x", 2, False),
-        Figure("lookup.growth-chained", "  the same, each waiting for the last", "x", 2, False),
+        Figure("inside.set-100000", "set of 100,000 peers, in one process", "s", 3, False),
+        Figure("inside.bytes-100000", "  memory per peer", "bytes", 0, False),
+        Figure("inside.expired-100000", "  after a session of each that expired", "bytes", 0, False),
+        Figure("inside.hold-100000", "  longest hold of the lock, all replaced", "us", 0, False),
     ]
+    for kind, words in LOOKUPS.items():
+        rows += [Figure(f"lookup.{kind}-{n}", f"look-up among {n:,} prefixes, {words}", "ns", 1, False) for n in PREFIXES]
+        rows += [Figure(f"lookup.growth-{kind}", "  a million, as times a thousand", "x", 2, False)]
     return {row.key: row for row in rows}
 
 

@@ -8,8 +8,9 @@
 #include "wg/allowedips.h"
 
 /*
- * bench_lookup [--json]: what a look-up of an inner address costs among 1,000 to 1,000,000 allowed
- * IPs, by kind of prefix, for random addresses that are hit.
+ * bench_lookup [--json] [PREFIXES..]: what a look-up of an inner address costs among 1,000 to
+ * 1,000,000 allowed IPs, by kind of prefix (all, or those named), for random addresses that are
+ * hit.
  *
  *   many     allowedips_lookup_many, 16 at a time
  *   single   allowedips_lookup, one after the other
@@ -208,7 +209,7 @@ static void print(const char *name, uint32_t count, const double ns[static KIND_
 	}
 }
 
-static void measure(struct bench *b, const struct shape *shape, bool json, bool is_last)
+static void measure(struct bench *b, const struct shape *shape, bool json, bool *is_first)
 {
 	static const uint32_t sizes[] = { 1000, 10000, 100000, 1000000 };
 	double base[KIND_LAST], ns[KIND_LAST];
@@ -219,19 +220,28 @@ static void measure(struct bench *b, const struct shape *shape, bool json, bool 
 			ns[k] = best(b, (enum kind)k);
 		if (!i)
 			memcpy(base, ns, sizeof(base));
+		if (json && !*is_first)
+			puts(",");
+		*is_first = false;
 		print(shape->name, sizes[i], ns, base, json);
-		if (json)
-			printf(is_last && i + 1 == ELEMENTS(sizes) ? "}\n" : "},\n");
-		else
-			printf("\n");
+		fputs(json ? "}" : "\n", stdout);
 		allowedips_done(&b->trie);
 	}
+}
+
+static bool is_wanted(const char *name, int argc, char **argv)
+{
+	for (int i = 0; i < argc; ++i)
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	return argc == 0;
 }
 
 int main(int argc, char **argv)
 {
 	static struct bench b = { .seed = 1 };
 	const bool json = argc > 1 && strcmp(argv[1], "--json") == 0;
+	bool is_first = true;
 
 	b.slab = slab_new();
 	b.prefixes = calloc(1000000, sizeof(*b.prefixes));
@@ -245,9 +255,10 @@ int main(int argc, char **argv)
 		printf("%-10s %9s %8s %6s %8s %6s %8s %6s   ns a look-up; by 1,000\n", "prefixes",
 		       "count", "many", "ratio", "single", "ratio", "chained", "ratio");
 	for (size_t i = 0; i < ELEMENTS(shapes); ++i)
-		measure(&b, &shapes[i], json, i + 1 == ELEMENTS(shapes));
+		if (is_wanted(shapes[i].name, argc - 1 - json, argv + 1 + json))
+			measure(&b, &shapes[i], json, &is_first);
 	if (json)
-		printf("]}\n");
+		printf("\n]}\n");
 	free(b.prefixes);
 	free(b.addresses);
 	slab_free(b.slab);

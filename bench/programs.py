@@ -2,14 +2,14 @@
 import json
 import pathlib
 
-from figures import FIGURES, PREFIXES, SIZES, WORKS
+from figures import FIGURES, LOOKUPS, PREFIXES, SIZES, WORKS
 from rounds import brief, say, undisturbed
 from world import Failure, sh
 
 OURS = ("warren", "avx2")
 
 
-def ask(build, name, *options, prefix=(), seconds=180):
+def ask(build, name, *options, prefix=(), seconds=600):
     """What build/bench_NAME --json says, or Failure."""
     path = pathlib.Path(build, f"bench_{name}").resolve()
     if not path.exists():
@@ -45,13 +45,21 @@ def cipher(answer):
 
 
 def lookup(answer):
-    """By the kind of prefixes whose cost grows most."""
-    shapes = {}
+    """Each way by the kind of prefixes whose cost grows most."""
+    shapes, values = {}, {}
     for cell in answer["lookup"]:
         shapes.setdefault(cell["prefixes"], {})[cell["count"]] = cell
-    worst = max(shapes.values(), key=lambda rows: rows[max(PREFIXES)]["free_ratio"])
-    return {**{str(n): worst[n]["free_ns"] for n in PREFIXES}, "growth": worst[max(PREFIXES)]["free_ratio"],
-            "growth-chained": max(rows[max(PREFIXES)]["chained_ratio"] for rows in shapes.values())}
+    for kind in LOOKUPS:
+        worst = max(shapes.values(), key=lambda rows: rows[max(PREFIXES)][f"{kind}_ratio"])
+        values.update({f"{kind}-{n}": worst[n][f"{kind}_ns"] for n in PREFIXES})
+        values[f"growth-{kind}"] = worst[max(PREFIXES)][f"{kind}_ratio"]
+    return values
+
+
+def inside(answer):
+    row = answer["peers"][0]
+    return {"set-100000": row["set_s"], "bytes-100000": row["bytes_per_peer"], "expired-100000": row["bytes_after_session"],
+            "hold-100000": row["longest_hold_us"]}
 
 
 def offload(answer):
@@ -64,17 +72,26 @@ def take(bench, row, program, read, *options):
     """read(answer) gives {figure: value}; what it does not give is not measured."""
     names = [key.split(".", 1)[1] for key in FIGURES if key.startswith(f"{row}.")]
     try:
-        values, others = undisturbed(lambda: read(ask(bench.build, program, *options)), not bench.options.quick)
+        values, others = undisturbed(lambda: read(ask(bench.build, program, *options)), False)
         why = f"bench_{program} does not give it"
-    except (Failure, KeyError, TypeError, ValueError) as error:
+    except (Failure, LookupError, TypeError, ValueError) as error:
         values, others, why = {}, 0.0, str(error) if isinstance(error, Failure) else f"bench_{program} speaks otherwise"
     say(f"{row}: {brief(values) or why}")
     bench.keep(row, "warren", values, others)
     bench.miss(row, "warren", why, [name for name in names if name not in values])
 
 
+def take_lookup(bench):
+    """Half a minute for each kind of prefixes: all of them only with --all."""
+    if bench.options.quick:
+        bench.miss("lookup", "warren", "takes a minute, not with --quick", [f"growth-{kind}" for kind in LOOKUPS])
+    else:
+        take(bench, "lookup", "lookup", lookup, *([] if bench.options.all else ["v4-host", "v6-host"]))
+
+
 ROWS = {
     "cipher": lambda bench: take(bench, "cipher", "cipher", cipher, "31" if bench.options.quick else "301"),
     "offload": lambda bench: take(bench, "offload", "offload", offload),
-    "lookup": lambda bench: take(bench, "lookup", "lookup", lookup),
+    "inside": lambda bench: take(bench, "inside", "peers", inside, "100000"),
+    "lookup": take_lookup,
 }

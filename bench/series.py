@@ -121,7 +121,7 @@ def of_table(name, prefix, x, y, title, digits):
 OF_TABLE = (
     of_table("set-by-peers", "peers.set-", "peers", "s", "seconds of a set, by peers", 3),
     of_table("memory-by-peers", "peers.bytes-", "peers", "bytes", "memory of a peer, by peers", 0),
-    of_table("lookup-by-prefixes", "lookup.", "prefixes", "ns", "a look-up, by prefixes", 1),
+    of_table("lookup-by-prefixes", "lookup.single-", "prefixes", "ns", "a look-up, by prefixes", 1),
 )
 
 

@@ -1,6 +1,7 @@
 """Traffic through a tunnel, from a or from the client behind it to b: TCP and UDP by iperf3, round trips by ping."""
 import contextlib
 import json
+import re
 import subprocess
 import time
 
@@ -103,11 +104,22 @@ def rank(values, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def ping(tunnel, count=PINGS, interval=0.01):
-    """Round trips in ms; a lost one counts LOST."""
-    out = tunnel.a.run("ping", "-i", str(interval), "-c", str(count), "-W", "1", FAR, capture_output=True, check=False,
+PING = re.compile(r"\[([\d.]+)\] .* icmp_seq=(\d+) .* time=([\d.]+) ms$")
+
+
+def timed_ping(tunnel, count=PINGS, interval=0.01):
+    """(when it was sent, round trip in ms) for each ping; a lost one counts LOST, and was sent in time after one that was not."""
+    out = tunnel.a.run("ping", "-D", "-i", str(interval), "-c", str(count), "-W", "1", FAR, capture_output=True, check=False,
                        timeout=count * interval * 4 + 20).stdout
-    trips = [float(line.split("time=")[1].split()[0]) for line in out.splitlines() if "time=" in line and "DUP" not in line]
-    if not trips:
+    found = {int(row[2]): (float(row[1]) - float(row[3]) / 1e3, float(row[3])) for row in map(PING.match, out.splitlines()) if row}
+    if not found:
         raise Failure(f"none of {count} pings got an answer")
-    return trips + [LOST] * (count - len(trips))
+    trips, sent = [], min(found.values())[0] - interval * min(found)
+    for number in range(1, count + 1):
+        sent, trip = found.get(number, (sent + interval, LOST))
+        trips.append((sent, trip))
+    return trips
+
+
+def ping(tunnel, count=PINGS):
+    return [trip for _, trip in timed_ping(tunnel, count)]
