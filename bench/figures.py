@@ -4,7 +4,7 @@ import collections
 Figure = collections.namedtuple("Figure", "key title unit digits more_is_better")
 
 PEERS = (1, 1_000, 10_000, 100_000, 1_000_000)
-SEGMENTS = ("tun-read", "udp-send", "udp-receive", "tun-write")
+SEGMENTS = {"tun-read": "TUN read", "udp-send": "UDP send", "udp-receive": "UDP receive", "tun-write": "TUN write"}
 SIZES = (64, 256, 1420)
 PREFIXES = (1_000, 10_000, 100_000, 1_000_000)
 LOOKUPS = {"single": "one by one", "many": "16 at once", "chained": "each after the last"}
@@ -30,8 +30,7 @@ def udp(size):
 
 def all_figures():
     rows = throughput("tcp-1", "TCP, one stream")
-    rows += [Figure(f"tcp-1.{name}-segments", f"  segments per {name.replace('-', ' ').replace('tun', 'TUN').replace('udp', 'UDP')}",
-                    "", 1, True) for name in SEGMENTS]
+    rows += [Figure(f"tcp-1.{name}-segments", f"  segments per {words}", "", 1, True) for name, words in SEGMENTS.items()]
     rows += throughput("tcp-8", "TCP, eight streams") + udp(64) + udp(1200) + throughput("forward", "TCP, forwarded by a router")
     rows += [
         Figure("libcrypto.gbps", "TCP, one stream, libcrypto's cipher", "Gb/s", 2, True),
@@ -49,7 +48,8 @@ def all_figures():
         Figure("memory.loaded-resident", "  resident", "KB", 0, False),
         Figure("memory.wake-ups", "wake-ups of an idle engine", "/s", 2, False),
     ]
-    rows += [Figure(f"peers.set-{n}", f"set of {n:,} peers" if n > 1 else "set of a peer", "s", 3 if n > 1 else 4, False) for n in PEERS]
+    rows += [Figure("peers.set-1", "set of a peer", "s", 4, False)]
+    rows += [Figure(f"peers.set-{n}", f"set of {n:,} peers", "s", 3, False) for n in PEERS[1:]]
     rows += [Figure(f"peers.bytes-{n}", f"memory per peer, {n:,} peers", "bytes", 0, False) for n in PEERS[1:]]
     rows += [
         Figure("peers.get-100000", "get of 100,000 peers", "s", 3, False),

@@ -144,7 +144,8 @@ def replace(bench):
             raise Failure("no ping came back while a set ran")
         p99 = traffic.rank(answered, 0.99)
         return {"p99-without": without, "p99-during": p99, "growth": p99 / without,
-                "lost": 100 * (1 - len(answered) / len(during)), "set": statistics.median(end - begin for begin, end in replacing.sets)}
+                "lost": 100 * (1 - len(answered) / len(during)),
+                "set": statistics.median(end - begin for begin, end in replacing.sets)}
 
     tunnel = None
     try:

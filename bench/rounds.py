@@ -3,7 +3,7 @@ import statistics
 import sys
 
 from machine import DISTURBED, Watch
-from world import Failure
+from world import TROUBLE
 
 
 def say(text):
@@ -19,7 +19,7 @@ def undisturbed(measure, again=True):
     watch = Watch()
     try:
         second = (measure(), watch.stop())
-    except Failure:
+    except TROUBLE:
         return first
     return min(first, second, key=lambda run: run[1])
 
@@ -40,13 +40,14 @@ def alternate(measures, rounds, keep, lose, name, again=True):
                 continue
             try:
                 values, others = undisturbed(measure, again)
-            except Failure as why:
+            except TROUBLE as why:
                 failed[engine] += 1
-                lose(engine, str(why))
-                say(f"{name} {turn + 1}/{rounds} {engine}: {why}")
+                lose(engine, str(why) or type(why).__name__)
+                say(f"{name} {turn + 1}/{rounds} {engine}: {why!r}")
                 continue
             keep(engine, values, others)
-            say(f"{name} {turn + 1}/{rounds} {engine}: {brief(values)}" + (f"  (others {others:.0%})" if others > DISTURBED else ""))
+            disturbance = f"  (others {others:.0%})" if others > DISTURBED else ""
+            say(f"{name} {turn + 1}/{rounds} {engine}: {brief(values)}{disturbance}")
 
 
 def points(xs, measures, rounds, figure, again=True):
@@ -55,7 +56,8 @@ def points(xs, measures, rounds, figure, again=True):
     for x in xs:
         runs = {engine: [] for engine in measures}
         alternate({engine: lambda measure=measure: measure(x) for engine, measure in measures.items()}, rounds,
-                  lambda engine, values, others: runs[engine].append(values[figure]), lambda engine, why: None, f"{figure} at {x:,}", again)
+                  lambda engine, values, others: runs[engine].append(values[figure]), lambda engine, why: None,
+                  f"{figure} at {x:,}", again)
         for engine, values in runs.items():
             if values:
                 found[engine].append({"x": x, "median": statistics.median(values), "min": min(values), "max": max(values)})

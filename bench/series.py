@@ -6,7 +6,7 @@ from peers import MOST, some
 from results import ENGINES, median
 from rounds import points, say
 from tunnel import Tunnel
-from world import Failure
+from world import TROUBLE, Failure
 
 UDP_SIZES = (64, 128, 256, 512, 1024, 1392, 4096, 8892)
 MTUS = (576, 1280, 1420, 4000, 8920)
@@ -22,6 +22,10 @@ def one(name, x, y, title, engines, digits=2):
 def sizes(bench):
     """Packet sizes: tunnels of their own over a cable that takes them whole."""
     tunnels, seconds, rounds, again = {}, min(2, bench.options.seconds), min(2, bench.few), not bench.options.quick
+
+    def udp(tunnel, size):
+        return {"pps": traffic.udp(tunnel, seconds, size)}
+
     try:
         for kind in bench.present.values():
             tunnels[kind.name] = Tunnel(kind, f"jumbo-{kind.name[0]}", jumbo=True)
@@ -33,7 +37,7 @@ def sizes(bench):
         by_mtu = points(MTUS, measures(tunnels, tcp), rounds, "gbps", again)
         for tunnel in tunnels.values():
             tunnel.set_mtu(8920)
-        by_size = points(UDP_SIZES, measures(tunnels, lambda tunnel, size: {"pps": traffic.udp(tunnel, seconds, size)}), rounds, "pps", again)
+        by_size = points(UDP_SIZES, measures(tunnels, udp), rounds, "pps", again)
     finally:
         for tunnel in tunnels.values():
             tunnel.end()
@@ -69,8 +73,8 @@ def workers(bench):
     finally:
         for tunnel in tunnels.values():
             tunnel.end()
-    return [one(f"tcp-{count}-by-workers", "workers", "Gb/s", f"TCP, {'one stream' if count == 1 else 'eight streams'}, by workers", rows)
-            for count, rows in found]
+    words = {1: "one stream", 8: "eight streams"}
+    return [one(f"tcp-{count}-by-workers", "workers", "Gb/s", f"TCP, {words[count]}, by workers", rows) for count, rows in found]
 
 
 def peers(bench):
@@ -103,7 +107,8 @@ def flood(bench):
         return {"gbps": field.flooded(bench.options.seconds, rate)["gbps-during"]}
 
     found = points(FLOODS, measures(fields(bench), measure), 1, "gbps", not bench.options.quick)
-    return [one("goodput-by-flood", "initiations per second", "Gb/s", "TCP on one core, by the rate of a flood from the other", found)]
+    return [one("goodput-by-flood", "initiations per second", "Gb/s", "TCP on one core, by the rate of a flood from the other",
+                found)]
 
 
 def of_table(name, prefix, x, y, title, digits):
@@ -133,8 +138,8 @@ def measure(bench, names):
     for name in names:
         try:
             found += ROWS[name](bench)
-        except Failure as why:
-            say(f"{name}: not measured: {why}")
+        except TROUBLE as why:
+            say(f"{name}: not measured: {why!r}")
     figures = bench.results.summary(0)
     found += [take(figures) for take in OF_TABLE]
     return {series["name"]: series for series in found if any(len(rows) > 1 for rows in series["engines"].values())}

@@ -17,6 +17,10 @@ class Failure(Exception):
     """Something that keeps one figure from being measured; its text says why."""
 
 
+# What can go wrong with one figure, and must not end the others.
+TROUBLE = (Failure, OSError, LookupError, ValueError, subprocess.SubprocessError)
+
+
 def sh(*words, **more):
     more = {"check": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL if "input" not in more else None, **more}
     try:
