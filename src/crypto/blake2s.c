@@ -86,6 +86,16 @@ void crypto_hash_init(struct crypto_hash *s, size_t out, const void *key, size_t
 	}
 }
 
+void crypto_hash_init_keyed(struct crypto_hash *s, size_t out, const void *key, size_t keylen)
+{
+	assert(keylen > 0);
+	crypto_hash_init(s, out, key, keylen);
+	s->count = BLOCK;
+	compress(s->h, s->block, s->count, 0);
+	crypto_wipe(s->block, sizeof(s->block));
+	s->used = 0;
+}
+
 /* A full block waits until more comes, because the last one is compressed differently. */
 void crypto_hash_update(struct crypto_hash *s, const void *data, size_t len)
 {
@@ -113,6 +123,7 @@ void crypto_hash_final(struct crypto_hash *s, void *ret)
 {
 	uint8_t digest[CRYPTO_HASH];
 
+	assert(s->used || !s->count); /* else the key's block was the last one */
 	memset(s->block + s->used, 0, BLOCK - s->used);
 	s->count += s->used;
 	compress(s->h, s->block, s->count, UINT32_MAX);

@@ -47,6 +47,9 @@ struct crypto_hash {
 };
 /* out 1..32, keylen 0..32 */
 void crypto_hash_init(struct crypto_hash *s, size_t out, const void *key, size_t keylen);
+/* The same with the key's block done: to be copied and used often. At least one byte must follow.
+ */
+void crypto_hash_init_keyed(struct crypto_hash *s, size_t out, const void *key, size_t keylen);
 void crypto_hash_update(struct crypto_hash *s, const void *data, size_t len);
 void crypto_hash_final(struct crypto_hash *s, void *ret); /* wipes s */
 void crypto_blake2s(uint8_t ret[static CRYPTO_HASH], const void *data, size_t len);

@@ -183,7 +183,9 @@ static void set_key(struct device *d, struct change *change, struct moment now,
 	/* The same key goes on with the floor it has, which may not be on disk yet. */
 	if (core_private_key(d->core) && !is_other_key(d, &prepared->local.secret))
 		return;
+	lanes_lock(&d->lanes); /* the key is the gate's too */
 	change_identity(change, now, &prepared->local, prepared->floor);
+	lanes_unlock(&d->lanes);
 	d->floor_kept = prepared->floor;
 }
 

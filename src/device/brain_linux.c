@@ -15,13 +15,12 @@
 #include "device/worker.h"
 
 /*
- * The brain: one loop over the handshake lanes, the helpers' results, the timer, the
+ * The brain: one loop over what the doorman let in (lanes.h), the helpers' results, the timer, the
  * monitor's news and a guest. It sleeps until one of them has something; there is one deadline and
  * no tick. It computes no Diffie-Hellman but for a new private key.
  */
 enum {
 	TURN = 64,
-	LOADED_PAUSE_MS = 1,
 	MESSAGE_ROOM = sizeof(struct message_data) + MESSAGE_MAX + MESSAGE_PADDING + MESSAGE_TAG
 };
 
@@ -35,8 +34,6 @@ struct brain {
 	int timer;
 	uint64_t bind_again; /* boot time; TIME_NEVER unless a link is up and has no socket */
 	uint64_t bind_pause; /* ns before the next try, doubled each time */
-	bool lanes_due;      /* somebody said that there are handshake messages */
-	bool is_deaf;        /* to the lanes: their time comes by itself */
 	bool is_ending;
 	enum device_end end;
 	uint8_t message[MESSAGE_ROOM]; /* for staged packets */
@@ -181,9 +178,12 @@ static void admit(struct brain *b, const struct ring_entry *entry)
 /* Some room is left for handshakes of our own. */
 static void admit_waiting(struct brain *b)
 {
+	struct lanes *l = &b->d->lanes;
 	struct ring_entry entry;
 
-	while (helper_room(&b->d->helper) > HELPER_JOBS / 4 && lanes_take(&b->d->lanes, &entry))
+	for (int i = 0; i < LANES_TYPE3 && lanes_take_type3(l, &entry); ++i)
+		admit(b, &entry);
+	while (helper_room(&b->d->helper) > HELPER_JOBS / 4 && lanes_take(l, &entry))
 		admit(b, &entry);
 }
 
@@ -232,10 +232,10 @@ static bool work(struct brain *b)
 	pthread_mutex_unlock(&d->lock);
 	more = take_results(b);
 	more |= handle_outputs(b);
-	if (b->lanes_due || b->is_deaf)
-		b->lanes_due = lanes_turn(&d->lanes, d, now);
+	if (atomic_exchange(&d->lanes.tells, false))
+		lanes_fold(d, now);
 	admit_waiting(b);
-	return more || b->lanes_due;
+	return more;
 }
 
 static void arm_timer(struct brain *b, uint64_t deadline)
@@ -250,30 +250,15 @@ static void arm_timer(struct brain *b, uint64_t deadline)
 		log_line(LOG_ERROR, "cannot set the timer: %s", strerror(errno));
 }
 
-/* Under load it is the clock that says when to look at the lanes. */
-static void listen_to_lanes(struct brain *b, bool listens)
-{
-	struct epoll_event event = { .events = listens ? EPOLLIN : 0, .data.fd = b->d->lane_poll };
-
-	if (b->is_deaf == !listens)
-		return;
-	b->is_deaf = !listens;
-	if (epoll_ctl(b->poll, EPOLL_CTL_MOD, b->d->lane_poll, &event))
-		log_line(LOG_ERROR, "cannot watch the handshake sockets: %s", strerror(errno));
-}
-
-/* How long may the loop sleep? Also counts what the gate dropped in this turn, and settles what a
- * worker compares with to decide whether to wake us. */
+/* How long may the loop sleep? Also settles what a worker compares with to decide whether to wake
+ * us. */
 static int prepare_sleep(struct brain *b, bool more)
 {
 	struct device *d = b->d;
 	uint64_t deadline;
-	const bool is_loaded = gate_is_loaded(core_gate(d->core), device_now().boot);
 	bool changed;
 
-	listen_to_lanes(b, !is_loaded);
 	pthread_mutex_lock(&d->lock);
-	handshake_fold(d->core, device_now());
 	more = more || (core_has_output(d->core) && helper_room(&d->helper));
 	deadline = core_deadline(d->core);
 	if (deadline > b->bind_again)
@@ -283,7 +268,7 @@ static int prepare_sleep(struct brain *b, bool more)
 	pthread_mutex_unlock(&d->lock);
 	if (changed)
 		arm_timer(b, deadline);
-	return more ? 0 : is_loaded ? LOADED_PAUSE_MS : -1;
+	return more ? 0 : -1;
 }
 
 /* False: no socket can be had now; tried again later, and by a set of listen_port. */
@@ -347,6 +332,7 @@ static void follow_link(struct brain *b)
 	is_up = s->is_up && bind_first(b);
 	if (is_up)
 		probe_joins(d);
+	lanes_lock(&d->lanes);
 	pthread_mutex_lock(&d->lock);
 	if (is_up) {
 		core_up(d->core, device_now());
@@ -356,6 +342,7 @@ static void follow_link(struct brain *b)
 	}
 	pthread_cond_signal(&d->settled);
 	pthread_mutex_unlock(&d->lock);
+	lanes_unlock(&d->lanes);
 	log_line(LOG_INFO, "link %s, MTU %u, UDP port %u", is_up ? "up" : "down", s->mtu,
 		 (unsigned int)d->port);
 }
@@ -366,7 +353,8 @@ static void handle_wake(struct brain *b)
 
 	(void)!read(b->d->wake, &n, sizeof(n)); /* what matters is that it is empty */
 	atomic_store(&b->d->wake_is_set, false);
-	b->lanes_due = true; /* it may be for the ring */
+	if (ring_backlog(&b->d->ring))
+		lanes_knock(&b->d->lanes);
 	if (atomic_load(&b->d->tun_is_gone))
 		end(b, DEVICE_TUN_GONE);
 }
@@ -416,8 +404,6 @@ static void handle(struct brain *b, int fd)
 		handle_timer(b);
 	else if (fd == b->d->broker.news)
 		handle_news(b);
-	else if (fd == b->d->lane_poll)
-		b->lanes_due = true;
 	else
 		handle_guest(b);
 }
@@ -474,8 +460,7 @@ struct brain *brain_new(struct device *d)
 
 static int watch_all(struct brain *b)
 {
-	const int fds[] = { b->d->wake, b->timer, b->d->broker.news, b->guest->fd,
-			    b->d->lane_poll };
+	const int fds[] = { b->d->wake, b->timer, b->d->broker.news, b->guest->fd };
 	int err = 0;
 
 	for (size_t i = 0; i < ELEMENTS(fds) && !err; ++i)
@@ -494,6 +479,11 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 		err = helper_start(&d->helper);
 	if (!err)
 		err = worker_start(d);
+	if (!err) {
+		err = lanes_start(d);
+		if (err)
+			worker_stop(d);
+	}
 	if (err) {
 		helper_stop(&d->helper);
 		log_line(LOG_ERROR, "cannot start: %s", strerror(-err));
@@ -503,6 +493,7 @@ enum device_end device_run(struct device *d, const struct device_guest *guest)
 	if (!b->is_ending)
 		guest->is_running(guest->ctx);
 	loop(b);
+	lanes_stop(d);
 	worker_stop(d);
 	helper_stop(&d->helper);
 	device_end_identity(d);

@@ -148,6 +148,7 @@ int device_diagnose(void *ctx, struct diagnosis *ret)
 	struct device *d = ctx;
 	int err;
 
+	lanes_fold(d, device_now());
 	pthread_mutex_lock(&d->lock);
 	err = diagnose(d, ret);
 	pthread_mutex_unlock(&d->lock);

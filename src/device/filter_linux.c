@@ -72,6 +72,8 @@ static const struct {
 	{ SCMP_SYS(clone), { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } },
 	/* a helper steps back behind the packets */
 	{ SCMP_SYS(setpriority), { 0, SCMP_CMP_EQ, PRIO_PROCESS, 0 } },
+	/* a doorman preempts nobody */
+	{ SCMP_SYS(sched_setscheduler), { 1, SCMP_CMP_EQ, SCHED_BATCH, 0 } },
 	/* who a client of the UAPI is */
 	{ SCMP_SYS(getsockopt), { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 } },
 	/* abort */

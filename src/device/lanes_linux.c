@@ -1,12 +1,21 @@
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "device/device_private.h"
 #include "device/lanes.h"
 
-enum { ROOM = MESSAGE_HANDSHAKE_MAX + 4 }; /* what is longer is cut, and told */
+enum {
+	ROOM = MESSAGE_HANDSHAKE_MAX + 4, /* what is longer is cut, and told */
+	NICE = 10,
+	PAUSE_MS = 1,
+};
 
 struct lanes_buffers {
 	uint8_t bytes[UDP_SLOTS_MAX][ROOM];
@@ -24,31 +33,80 @@ struct share {
 	struct moment now;
 	unsigned int left; /* messages */
 	unsigned int cookies_left;
-	unsigned int type3_left;
 	size_t backlog;
+	bool brings; /* something for the brain */
 };
+
+static int make_rings(struct lanes *l)
+{
+	static const size_t rooms[WAITINGS] = { [WAITING_TYPE3] = LANES_TYPE3,
+						[WAITING_COOKIE] = LANES_COOKIE,
+						[WAITING_PLAIN] = LANES_PLAIN };
+	int err = 0;
+
+	for (unsigned int i = 0; i < WAITINGS && !err; ++i)
+		err = ring_init(&l->waiting[i], rooms[i]);
+	return err;
+}
 
 int lanes_init(struct lanes *l)
 {
+	int err;
+
 	memset(l, 0, sizeof(*l));
+	l->knock = -1;
 	l->buffers = calloc(1, sizeof(*l->buffers));
-	if (!l->buffers || ring_init(&l->waiting[LANE_PLAIN], LANES_WAITING) ||
-	    ring_init(&l->waiting[LANE_COOKIE], LANES_WAITING_COOKIE)) {
-		lanes_done(l);
+	if (!l->buffers)
 		return -ENOMEM;
-	}
+	pthread_mutex_init(&l->lock, NULL);
 	for (unsigned int i = 0; i < UDP_SLOTS_MAX; ++i)
 		l->buffers->slots[i] =
 			(struct udp_slot){ .bytes = l->buffers->bytes[i], .room = ROOM };
-	return 0;
+	err = make_rings(l);
+	if (!err) {
+		l->knock = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		err = l->knock < 0 ? -errno : 0;
+	}
+	if (err)
+		lanes_done(l);
+	return err;
 }
 
 void lanes_done(struct lanes *l)
 {
-	for (unsigned int i = 0; i < LANES; ++i)
+	if (!l->buffers)
+		return;
+	for (unsigned int i = 0; i < WAITINGS; ++i)
 		ring_done(&l->waiting[i]);
+	if (l->knock >= 0)
+		close(l->knock);
+	pthread_mutex_destroy(&l->lock);
 	free(l->buffers);
 	l->buffers = NULL;
+}
+
+void lanes_lock(struct lanes *l)
+{
+	pthread_mutex_lock(&l->lock);
+}
+
+void lanes_unlock(struct lanes *l)
+{
+	pthread_mutex_unlock(&l->lock);
+}
+
+void lanes_knock(struct lanes *l)
+{
+	(void)eventfd_write(l->knock, 1); /* full means that it was heard */
+}
+
+void lanes_fold(struct device *d, struct moment now)
+{
+	lanes_lock(&d->lanes);
+	pthread_mutex_lock(&d->lock);
+	handshake_fold(d->core, now);
+	pthread_mutex_unlock(&d->lock);
+	lanes_unlock(&d->lanes);
 }
 
 static void refuse(struct share *s, const struct handshake_arrival *arrival)
@@ -75,29 +133,15 @@ static void answer(struct share *s, const struct handshake_arrival *arrival)
 							      .source = arrival->to };
 }
 
-/* A cookie for us: no mac guards it, so its number is bounded instead. */
-static void take_cookie(struct share *s, const struct handshake_arrival *arrival)
+static void keep(struct share *s, const struct handshake_arrival *arrival, unsigned int where)
 {
-	struct handshake_job unused;
-
-	if (!s->type3_left) {
-		gate_refuse(s->gate, &arrival->from);
+	s->brings = true;
+	if (ring_push(&s->lanes->waiting[where], arrival->bytes, arrival->len, &arrival->from,
+		      &arrival->to))
 		return;
-	}
-	--s->type3_left;
-	pthread_mutex_lock(&s->d->lock);
-	/* What became of it is counted. */
-	(void)!handshake_admit(s->d->core, s->now, arrival, &unused);
-	pthread_mutex_unlock(&s->d->lock);
-}
-
-static void keep(struct share *s, const struct handshake_arrival *arrival, unsigned int lane)
-{
-	if (load32_le(arrival->bytes) == MESSAGE_COOKIE)
-		take_cookie(s, arrival);
-	else if (!ring_push(&s->lanes->waiting[lane], arrival->bytes, arrival->len, &arrival->from,
-			    &arrival->to))
-		refuse(s, arrival);
+	gate_refuse(s->gate, &arrival->from);
+	if (where != WAITING_TYPE3)
+		gate_note_load(s->gate, s->now.boot);
 }
 
 static void judge(struct share *s, const uint8_t *bytes, size_t len, const struct endpoint *from,
@@ -114,10 +158,11 @@ static void judge(struct share *s, const uint8_t *bytes, size_t len, const struc
 		answer(s, &arrival);
 		break;
 	case GATE_PASS:
-		keep(s, &arrival, LANE_PLAIN);
+		keep(s, &arrival,
+		     load32_le(bytes) == MESSAGE_COOKIE ? WAITING_TYPE3 : WAITING_PLAIN);
 		break;
 	case GATE_PASS_VERIFIED:
-		keep(s, &arrival, LANE_COOKIE);
+		keep(s, &arrival, WAITING_COOKIE);
 		break;
 	}
 }
@@ -125,8 +170,8 @@ static void judge(struct share *s, const uint8_t *bytes, size_t len, const struc
 static void begin_batch(struct share *s)
 {
 	s->lanes->buffers->reply_count = 0;
-	s->backlog = ring_backlog(&s->lanes->waiting[LANE_PLAIN]) +
-		     ring_backlog(&s->lanes->waiting[LANE_COOKIE]);
+	s->backlog = ring_backlog(&s->lanes->waiting[WAITING_PLAIN]) +
+		     ring_backlog(&s->lanes->waiting[WAITING_COOKIE]);
 }
 
 static void end_batch(struct share *s, int fd, unsigned int judged)
@@ -152,9 +197,11 @@ static bool read_batch(struct share *s, int fd)
 	if (n <= 0)
 		return false;
 	begin_batch(s);
+	lanes_lock(s->lanes);
 	for (int i = 0; i < n; ++i)
 		judge(s, b->slots[i].bytes, b->slots[i].len, &b->slots[i].arrival.from,
 		      &b->slots[i].arrival.to);
+	lanes_unlock(s->lanes);
 	end_batch(s, fd, (unsigned int)n);
 	s->left -= (unsigned int)n;
 	return n == (int)want;
@@ -168,8 +215,13 @@ static struct share new_share(struct lanes *l, struct device *d, struct moment n
 			       .gate = core_gate(d->core),
 			       .now = now,
 			       .left = LANES_TURN,
-			       .cookies_left = cookies,
-			       .type3_left = LANES_TYPE3 };
+			       .cookies_left = cookies };
+}
+
+static bool end_share(const struct share *s)
+{
+	s->lanes->brings |= s->brings;
+	return !s->left;
 }
 
 /* True: the share is used up, there may be more. */
@@ -185,7 +237,7 @@ static bool read_lane(struct lanes *l, struct device *d, struct moment now, int 
 	(void)udp_drain_errors(fd, &listener); /* an ICMP message finds any of the group */
 	while (s.left && read_batch(&s, fd))
 		;
-	return !s.left;
+	return end_share(&s);
 }
 
 /* What the workers found, on a host without lanes. */
@@ -195,16 +247,17 @@ static bool read_ring(struct lanes *l, struct device *d, struct moment now)
 	struct ring_entry e;
 
 	while (s.left && ring_take(&d->ring, &e)) {
+		const bool is_v6 = e.from.ip.family == FAMILY_V6;
+
 		--s.left;
 		begin_batch(&s);
 		s.backlog += ring_backlog(&d->ring);
+		lanes_lock(l);
 		judge(&s, e.bytes, e.len, &e.from, &e.to);
-		end_batch(
-			&s,
-			device_socket(d, e.from.ip.family == FAMILY_V4 ? FAMILY_V4 : FAMILY_V6, 0),
-			1);
+		lanes_unlock(l);
+		end_batch(&s, device_socket(d, is_v6 ? FAMILY_V6 : FAMILY_V4, 0), 1);
 	}
-	return !s.left;
+	return end_share(&s);
 }
 
 /* A lane that is never found empty loses messages before we see them. */
@@ -233,5 +286,86 @@ bool lanes_turn(struct lanes *l, struct device *d, struct moment now)
 
 bool lanes_take(struct lanes *l, struct ring_entry *ret)
 {
-	return ring_take(&l->waiting[LANE_COOKIE], ret) || ring_take(&l->waiting[LANE_PLAIN], ret);
+	return ring_take(&l->waiting[WAITING_COOKIE], ret) ||
+	       ring_take(&l->waiting[WAITING_PLAIN], ret);
+}
+
+bool lanes_take_type3(struct lanes *l, struct ring_entry *ret)
+{
+	return ring_take(&l->waiting[WAITING_TYPE3], ret);
+}
+
+static bool has_untold(struct lanes *l, struct device *d)
+{
+	bool has;
+
+	lanes_lock(l);
+	has = core_gate(d->core)->has_tally;
+	lanes_unlock(l);
+	return has;
+}
+
+/* What passed goes to the brain at once, what was dropped now and then. How long to sleep, ms. */
+static int tell(struct lanes *l, struct device *d, struct moment now)
+{
+	const bool has = has_untold(l, d);
+
+	if (l->brings || (has && now.boot >= l->told_at + LANES_TELL)) {
+		l->brings = false;
+		l->told_at = now.boot;
+		atomic_store(&l->tells, true);
+		device_wake_brain(d);
+	}
+	return has ? (int)(LANES_TELL / NS_PER_MS) : -1;
+}
+
+/* Under load it is the clock that says when to look at the lanes. */
+static void rest(struct lanes *l, struct device *d, struct moment now, int timeout)
+{
+	struct pollfd knock = { .fd = l->knock, .events = POLLIN };
+	struct epoll_event event;
+	eventfd_t unused;
+
+	if (gate_is_loaded(core_gate(d->core), now.boot))
+		(void)poll(&knock, 1, PAUSE_MS);
+	else
+		(void)epoll_wait(d->lane_poll, &event, 1, timeout);
+	(void)eventfd_read(l->knock, &unused); /* what matters is that it is empty */
+}
+
+static void *keep_door(void *ctx)
+{
+	struct device *d = ctx;
+	struct lanes *l = &d->lanes;
+
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* else we are merely less polite */
+	while (!atomic_load(&l->is_over)) {
+		const struct moment now = device_now();
+		const bool more = lanes_turn(l, d, now);
+		const int timeout = tell(l, d, now);
+
+		if (!more)
+			rest(l, d, now, timeout);
+	}
+	return NULL;
+}
+
+int lanes_start(struct device *d)
+{
+	int err = device_watch(d->lane_poll, d->lanes.knock);
+
+	if (!err)
+		err = -pthread_create(&d->lanes.doorman, NULL, keep_door, d);
+	d->lanes.has_doorman = !err;
+	return err;
+}
+
+void lanes_stop(struct device *d)
+{
+	if (!d->lanes.has_doorman)
+		return;
+	atomic_store(&d->lanes.is_over, true);
+	lanes_knock(&d->lanes);
+	pthread_join(d->lanes.doorman, NULL);
+	d->lanes.has_doorman = false;
 }

@@ -42,11 +42,10 @@ static size_t before_mac2(size_t len)
 static void cookie_of(const struct cookie_checker *c, const struct endpoint *from,
 		      uint8_t ret[static COOKIE_LEN])
 {
-	struct crypto_hash s;
+	struct crypto_hash s = c->cookie_begun;
 	uint8_t port[2];
 
 	store16_be(port, from->port);
-	crypto_hash_init(&s, COOKIE_LEN, c->secret, sizeof(c->secret));
 	crypto_hash_update(&s, from->ip.bytes, ip_bits(&from->ip) / 8);
 	crypto_hash_update(&s, port, sizeof(port));
 	crypto_hash_final(&s, ret);
@@ -55,9 +54,11 @@ static void cookie_of(const struct cookie_checker *c, const struct endpoint *fro
 static bool has_mac1(const struct cookie_checker *c, const uint8_t *message, size_t len)
 {
 	const size_t covered = before_mac1(len);
+	struct crypto_hash s = c->mac1_begun;
 	uint8_t mac[CRYPTO_MAC];
 
-	crypto_mac(mac, c->mac1_key, sizeof(c->mac1_key), message, covered);
+	crypto_hash_update(&s, message, covered);
+	crypto_hash_final(&s, mac);
 	return crypto_equal(mac, message + covered, sizeof(mac));
 }
 
@@ -67,6 +68,8 @@ static bool has_mac2(const struct cookie_checker *c, const uint8_t *message, siz
 	const size_t covered = before_mac2(len);
 	uint8_t cookie[COOKIE_LEN], mac[CRYPTO_MAC];
 
+	if (crypto_is_zero(message + covered, sizeof(mac)))
+		return false; /* claims no cookie: most of a flood */
 	cookie_of(c, from, cookie);
 	crypto_mac(mac, cookie, sizeof(cookie), message, covered);
 	crypto_wipe(cookie, sizeof(cookie));
@@ -87,6 +90,7 @@ static bool renew_secret(struct cookie_checker *c, uint64_t now, const struct en
 	memcpy(c->secret, drawn.secret, sizeof(c->secret));
 	memcpy(c->nonce_head, drawn.nonce_head, sizeof(c->nonce_head));
 	crypto_hchacha20(c->reply_key.bytes, c->nonce_head, &c->cookie_key);
+	crypto_hash_init_keyed(&c->cookie_begun, COOKIE_LEN, c->secret, sizeof(c->secret));
 	c->replies = 0;
 	c->secret_born = now;
 	crypto_wipe(&drawn, sizeof(drawn));
@@ -95,8 +99,11 @@ static bool renew_secret(struct cookie_checker *c, uint64_t now, const struct en
 
 void cookie_checker_set_key(struct cookie_checker *c, const struct key_public *ours)
 {
+	uint8_t key[CRYPTO_HASH];
+
 	cookie_checker_done(c);
-	labelled_hash(c->mac1_key, label_mac1, ours);
+	labelled_hash(key, label_mac1, ours);
+	crypto_hash_init_keyed(&c->mac1_begun, CRYPTO_MAC, key, sizeof(key));
 	labelled_hash(c->cookie_key.bytes, label_cookie, ours);
 }
 

@@ -10,6 +10,7 @@
 #include "base/env.h"
 #include "base/key.h"
 #include "base/time.h"
+#include "crypto/crypto.h"
 #include "wg/message.h"
 
 /*
@@ -20,12 +21,13 @@
  * its macs; neither touches a socket, a peer or an endpoint.
  */
 struct cookie_checker {
-	uint8_t mac1_key[32];         /* HASH("mac1----" || our public key) */
-	struct key_shared cookie_key; /* HASH("cookie--" || our public key) */
+	struct crypto_hash mac1_begun; /* keyed with HASH("mac1----" || our public key) */
+	struct key_shared cookie_key;  /* HASH("cookie--" || our public key) */
 	uint8_t secret[32];
 	uint8_t nonce_head[16];      /* of the replies under this secret; a counter is the rest */
 	struct key_shared reply_key; /* HChaCha20 of cookie_key and that head: the same for all */
 	uint64_t replies;
+	struct crypto_hash cookie_begun; /* keyed with the secret */
 	uint64_t secret_born; /* boot time; 0: no secret yet, and no mac2 is valid (F-H15) */
 };
 

@@ -21,6 +21,9 @@
  */
 enum {
 	PEERS = 10000,
+	LANE_PLAIN = 0,
+	LANE_COOKIE,
+	LANES,
 	SOCKET_ROOM = 340, /* messages in 256 KiB of a socket's buffer */
 	HANDSHAKES_PER_MS = 4,
 	FIRST_MS = 1000,
@@ -51,7 +54,7 @@ struct herd {
 	struct key_public server;
 	struct client clients[PEERS];
 	struct queue sockets[LANES];
-	struct queue waiting[LANES];
+	struct queue waiting[WAITINGS];
 	struct moment now;
 	uint64_t random;
 	unsigned int up;
@@ -153,8 +156,8 @@ static struct herd *new_herd(unsigned int flood_per_ms)
 	core_up(h->core, h->now);
 	for (unsigned int lane = 0; lane < LANES; ++lane)
 		make_queue(&h->sockets[lane], SOCKET_ROOM);
-	make_queue(&h->waiting[LANE_PLAIN], LANES_WAITING);
-	make_queue(&h->waiting[LANE_COOKIE], LANES_WAITING_COOKIE);
+	make_queue(&h->waiting[WAITING_PLAIN], LANES_PLAIN);
+	make_queue(&h->waiting[WAITING_COOKIE], LANES_COOKIE);
 	make_flood(h);
 	assert_true(core_reserve(h->core, PEERS, 0));
 	for (uint32_t i = 0; i < PEERS; ++i)
@@ -166,8 +169,9 @@ static void free_herd(struct herd *h)
 {
 	for (unsigned int lane = 0; lane < LANES; ++lane) {
 		free(h->sockets[lane].letters);
-		free(h->waiting[lane].letters);
 	}
+	free(h->waiting[WAITING_PLAIN].letters);
+	free(h->waiting[WAITING_COOKIE].letters);
 	core_free(h->core);
 	free(h);
 }
@@ -234,8 +238,8 @@ static void read_lane(struct herd *h, unsigned int lane, unsigned int cookies)
 		const struct handshake_arrival a = { .bytes = (uint8_t *)&l.message,
 						     .len = sizeof(l.message),
 						     .from = l.from,
-						     .backlog = h->waiting[LANE_PLAIN].used +
-								h->waiting[LANE_COOKIE].used };
+						     .backlog = h->waiting[WAITING_PLAIN].used +
+								h->waiting[WAITING_COOKIE].used };
 
 		switch (gate_check(core_gate(h->core), h->now.boot, &a)) {
 		case GATE_DROP:
@@ -249,10 +253,10 @@ static void read_lane(struct herd *h, unsigned int lane, unsigned int cookies)
 			}
 			break;
 		case GATE_PASS:
-			keep(h, &l, LANE_PLAIN);
+			keep(h, &l, WAITING_PLAIN);
 			break;
 		case GATE_PASS_VERIFIED:
-			keep(h, &l, LANE_COOKIE);
+			keep(h, &l, WAITING_COOKIE);
 			break;
 		}
 	}
@@ -303,7 +307,7 @@ static void help(struct herd *h)
 	struct letter l;
 
 	for (int i = 0; i < HANDSHAKES_PER_MS; ++i)
-		if (pull(&h->waiting[LANE_COOKIE], &l) || pull(&h->waiting[LANE_PLAIN], &l))
+		if (pull(&h->waiting[WAITING_COOKIE], &l) || pull(&h->waiting[WAITING_PLAIN], &l))
 			handshake(h, &l);
 }
 
@@ -355,7 +359,7 @@ static void fl8_herd_is_up_after_seconds(void **state)
 	for (unsigned int i = 0; i < 1100; ++i)
 		step(h);
 	assert_false(gate_is_loaded(core_gate(h->core), h->now.boot));
-	assert_int_equal(h->waiting[LANE_COOKIE].used + h->waiting[LANE_PLAIN].used, 0);
+	assert_int_equal(h->waiting[WAITING_COOKIE].used + h->waiting[WAITING_PLAIN].used, 0);
 	free_herd(h);
 }
 

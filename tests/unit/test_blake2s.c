@@ -22,6 +22,17 @@ static void hash_with(uint8_t *ret, size_t out, const void *key, size_t keylen, 
 	crypto_hash_init(&s, out, key, keylen);
 	crypto_hash_update(&s, data, len);
 	crypto_hash_final(&s, ret);
+	if (keylen && len) {
+		uint8_t again[CRYPTO_HASH];
+		struct crypto_hash begun, before;
+
+		crypto_hash_init_keyed(&begun, out, key, keylen);
+		before = s = begun;
+		crypto_hash_update(&s, data, len);
+		crypto_hash_final(&s, again);
+		assert_memory_equal(again, ret, out);
+		assert_memory_equal(&begun, &before, sizeof(begun));
+	}
 }
 
 /* RFC 7693 appendix B; the others are our own, from Python's hashlib. */
