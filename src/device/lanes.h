@@ -19,8 +19,9 @@
  * its place to wait (F-D4).
  *
  * The doorman never takes the core's lock: at its priority it might be long in giving it back to
- * those who carry packets. The gate has a lock of its own, held for a batch; whoever changes the
- * device's key or its being up takes it first, then the core's (lanes_lock).
+ * those who carry packets, and it takes at most a part of a processor that others want. The gate
+ * has a lock of its own, held for a batch; whoever changes the device's key or its being up takes
+ * it first, then the core's (lanes_lock).
  *
  * Under load a message waits for the next look at the lanes, every LANES_PAUSE, so that a flood
  * costs no more wake-ups than that.
@@ -35,11 +36,13 @@ enum {
 };
 
 #define LANES_PAUSE NS_PER_MS
-#define LANES_TELL (100 * NS_PER_MS) /* so late may what was dropped be counted */
+#define LANES_LATE (300 * NS_PER_MS / 1000) /* of a round: the processor is not free */
+#define LANES_TELL (100 * NS_PER_MS)        /* so late may what was dropped be counted */
 
 enum {
-	LANES_TURN = 256,   /* messages of each lane and family */
-	LANES_COOKIES = 96, /* replies to the plain lane, and a third of it to the other */
+	LANES_TURN = 256,    /* messages of each lane and family */
+	LANES_COOKIES = 256, /* replies to the plain lane, and a third of it to the other */
+	LANES_PART = 5,      /* of a processor that others want, this part is a flood's */
 	LANES_TYPE3 = 64,
 	LANES_PLAIN = 1024,   /* load begins when half as many wait */
 	LANES_COOKIE = 8192,  /* a helper does as many within the 5 s that a peer waits */

@@ -1,10 +1,11 @@
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -13,8 +14,6 @@
 
 enum {
 	ROOM = MESSAGE_HANDSHAKE_MAX + 4, /* what is longer is cut, and told */
-	NICE = 10,
-	PAUSE_MS = 1,
 };
 
 struct lanes_buffers {
@@ -319,15 +318,45 @@ static int tell(struct lanes *l, struct device *d, struct moment now)
 	return has ? (int)(LANES_TELL / NS_PER_MS) : -1;
 }
 
-/* Under load it is the clock that says when to look at the lanes. */
-static void rest(struct lanes *l, struct device *d, struct moment now, int timeout)
+struct pace {
+	bool is_contended; /* somebody else wanted our processor in the last round */
+	uint64_t cpu;      /* our thread's time when the round began */
+	uint64_t begin;    /* boot time, likewise */
+};
+
+static uint64_t cpu_time(void)
 {
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/*
+ * Under load it is the clock that says when to look at the lanes. Where the processor is free a
+ * flood may have it; where it is not, a part of it. What we wanted of it and did not get tells: the
+ * scheduler does not let us preempt anybody.
+ */
+static void rest_loaded(struct lanes *l, struct pace *p)
+{
+	const uint64_t worked = cpu_time() - p->cpu;
 	struct pollfd knock = { .fd = l->knock, .events = POLLIN };
+	uint64_t pause = LANES_PAUSE, elapsed;
+
+	if (p->is_contended && pause < (LANES_PART - 1) * worked)
+		pause = (LANES_PART - 1) * worked;
+	(void)ppoll(&knock, 1, &(struct timespec){ .tv_nsec = (long)(pause % NS_PER_S) }, NULL);
+	elapsed = device_now().boot - p->begin;
+	p->is_contended = elapsed > worked + pause + LANES_LATE;
+}
+
+static void rest(struct lanes *l, struct device *d, struct pace *p, int timeout)
+{
 	struct epoll_event event;
 	eventfd_t unused;
 
-	if (gate_is_loaded(core_gate(d->core), now.boot))
-		(void)poll(&knock, 1, PAUSE_MS);
+	if (gate_is_loaded(core_gate(d->core), p->begin))
+		rest_loaded(l, p);
 	else
 		(void)epoll_wait(d->lane_poll, &event, 1, timeout);
 	(void)eventfd_read(l->knock, &unused); /* what matters is that it is empty */
@@ -337,15 +366,21 @@ static void *keep_door(void *ctx)
 {
 	struct device *d = ctx;
 	struct lanes *l = &d->lanes;
+	struct pace pace = { 0 };
 
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* else we are merely less polite */
+	/* Waking up does not interrupt those who carry packets. If it can't be had, it does. */
+	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 	while (!atomic_load(&l->is_over)) {
 		const struct moment now = device_now();
-		const bool more = lanes_turn(l, d, now);
-		const int timeout = tell(l, d, now);
+		bool more;
+		int timeout;
 
-		if (!more)
-			rest(l, d, now, timeout);
+		pace.begin = now.boot;
+		pace.cpu = cpu_time();
+		more = lanes_turn(l, d, now);
+		timeout = tell(l, d, now);
+		if (!more || gate_is_loaded(core_gate(d->core), now.boot))
+			rest(l, d, &pace, timeout);
 	}
 	return NULL;
 }

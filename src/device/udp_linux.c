@@ -12,7 +12,7 @@
 #include "device/udp_filter.h"
 
 /* Binding a port: the sockets of both families and their options. */
-enum { BIND_TRIES = 100, BUFFER_DATA = 4 << 20, BUFFER_LANE = 256 << 10 };
+enum { BIND_TRIES = 100, BUFFER_DATA = 4 << 20, BUFFER_LANE = 1 << 20 };
 
 struct option {
 	int level;
