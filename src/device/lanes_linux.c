@@ -345,7 +345,8 @@ static void rest_loaded(struct lanes *l, struct pace *p)
 
 	if (p->is_contended && pause < (LANES_PART - 1) * worked)
 		pause = (LANES_PART - 1) * worked;
-	(void)ppoll(&knock, 1, &(struct timespec){ .tv_nsec = (long)(pause % NS_PER_S) }, NULL);
+	pause = (pause + NS_PER_MS - 1) / NS_PER_MS * NS_PER_MS;
+	(void)poll(&knock, 1, (int)(pause / NS_PER_MS));
 	elapsed = device_now().boot - p->begin;
 	p->is_contended = elapsed > worked + pause + LANES_LATE;
 }
