@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "device/device_private.h"
+#include "device/heap.h"
 #include "device/slab.h"
 
 enum { RATELIMIT_SETS = 8192, STAGED_BUDGET = 16 << 20 };
@@ -76,6 +77,7 @@ static int open_parts(struct device *d, struct diag *why)
 	if (err)
 		return err;
 	d->entropy = (struct entropy){ .fill = fill };
+	heap_stay_small();
 	d->slab = slab_new();
 	d->core = d->slab ? new_core(d) : NULL;
 	if (!d->core) {
