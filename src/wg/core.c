@@ -185,12 +185,12 @@ void core_retire_peer(struct core *c, struct peer *p)
 	list_append(&c->retired, &p->of_core);
 }
 
+/* Their prefixes go with the trie they stand in, as a whole. */
 static void retire_all(struct core *c)
 {
 	while (!list_empty(&c->peers)) {
 		struct peer *p = list_entry(c->peers.next, struct peer, of_core);
 
-		allowedips_owner_init(&p->allowed); /* the old trie goes as a whole */
 		list_remove(&p->of_core);
 		list_append(&c->retired, &p->of_core);
 	}

@@ -286,6 +286,42 @@ static void changes_match_naive(void **state)
 	assert_true(aside > 200 && in_place > 200);
 }
 
+/* What holds the lock for a moment only is made in place, unless look-ups have become slow by it.
+ */
+static void long_ones_are_made_aside(void **state)
+{
+	struct world *w = start(1);
+	struct change ch;
+	unsigned int turns = 0;
+	struct model m;
+
+	(void)state;
+	for (int is_long = 0; is_long < 2; ++is_long) {
+		model_init(&m);
+		add_row(&m, 0, 0, is_long ? 100 : 60);
+		assert_true(change_reserve(&ch, w->core, &w->lock, &m));
+		assert_int_equal(ch.is_aside, is_long);
+		change_apply(&ch, now);
+		model_done(&m);
+	}
+	/* Few rows, but all that the peer has is taken from it. */
+	model_init(&m);
+	add_row(&m, 0, 0, 1);
+	assert_true(change_reserve(&ch, w->core, &w->lock, &m));
+	assert_true(ch.is_aside);
+	change_apply(&ch, now);
+	model_done(&m);
+	do {
+		model_init(&m);
+		add_row(&m, 1, turns % PREFIXES, 10);
+		assert_true(change_reserve(&ch, w->core, &w->lock, &m));
+		change_apply(&ch, now);
+		model_done(&m);
+	} while (!ch.is_aside && ++turns < 100);
+	assert_true(turns > 2 && turns < 20);
+	stop(w);
+}
+
 /* Wherever memory ends, it ends before anything has changed. */
 static void fp3_all_or_nothing(void **state)
 {
@@ -509,6 +545,12 @@ static void fc8_reading_goes_on_where_peers_went(void **state)
 				add_row(&m, key.bytes[1], 0, 0);
 				m.peers[1].remove = true;
 			}
+			/* It may come again, as another one, behind those that are still to be
+			 * read. */
+			if (m.peer_count == 2 && test_random_below(&w->seed, 2)) {
+				add_row(&m, key.bytes[1], 0, 0);
+				seen[key.bytes[1]] = false;
+			}
 			for (size_t i = 0; i < m.peer_count; ++i)
 				stays[m.peers[i].public_key.bytes[1]] = false;
 			change(w, &m);
@@ -524,6 +566,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(changes_match_naive),
+		cmocka_unit_test(long_ones_are_made_aside),
 		cmocka_unit_test(fp3_all_or_nothing),
 		cmocka_unit_test(fx3_prefixes_move_all_at_once),
 		cmocka_unit_test(fx7_configuration_is_replaced_under_traffic),

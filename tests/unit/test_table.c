@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "support.h"
 
 struct peer {
@@ -130,8 +131,16 @@ static void slot_beyond_the_end_is_not_read(void **state)
 }
 
 /* With the slots reused oldest first, an old index is dead for size * 512 additions. */
+static int compare(const void *a, const void *b)
+{
+	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
 static void old_index_finds_nothing_for_long(void **state)
 {
+	static uint32_t given[64 * 512];
 	struct test_memory m;
 	struct table t;
 	uint32_t old;
@@ -147,7 +156,12 @@ static void old_index_finds_nothing_for_long(void **state)
 		assert_int_not_equal(index, old);
 		assert_null(table_find(&t, old));
 		table_remove(&t, index);
+		given[i] = index;
 	}
+	given[ELEMENTS(given) - 1] = old;
+	qsort(given, ELEMENTS(given), sizeof(given[0]), compare);
+	for (size_t i = 1; i < ELEMENTS(given); ++i)
+		assert_true(given[i - 1] < given[i]);
 	stop(&t, &m);
 }
 
