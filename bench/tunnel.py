@@ -34,7 +34,8 @@ class Tunnel:
             host.ip(f"address add 10.0.0.{i + 1}/24 dev {self.tag}{i}")
             host.ip(f"link set {self.tag}{i} mtu {MTU} up")
         self.b.ip(f"route add 10.1.0.0/24 dev {self.tag}1")
-        self.a.run("ping", "-c", "1", "-W", "5", FAR, capture_output=True)
+        # The first initiation may meet an end that does not yet know that its link is up.
+        self.a.run("ping", "-c", "1", "-w", "15", FAR, capture_output=True)
 
     def configure(self, i):
         other = 2 - i
