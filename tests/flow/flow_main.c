@@ -153,7 +153,7 @@ static int udp_send(char **args)
 	uint64_t flow = number(args[2]), count = number(args[3]);
 	uint64_t least = number(args[4]), most = number(args[5]);
 	uint64_t rate = number(args[6]), segments = number(args[7]);
-	uint64_t begin = now(), taken = 0;
+	uint64_t begin = now(), taken = 0, last = begin, pause = 0;
 
 	if (least < HEAD || most < least || segments < 1 || segments > SEGMENTS || count > MANY)
 		return 2;
@@ -165,8 +165,10 @@ static int udp_send(char **args)
 		taken += send_run(fd, data, len, run);
 		if (rate)
 			pause_until(begin + n * NS_PER_S / rate);
+		pause = now() - last > pause ? now() - last : pause;
+		last = now();
 	}
-	printf("%lu\n", taken);
+	printf("{\"taken\": %lu, \"longest_pause_ms\": %lu}\n", taken, pause / NS_PER_MS);
 	return 0;
 }
 
@@ -240,17 +242,26 @@ static uint64_t receive_batch(int fd, struct seen *seen)
 static int udp_receive(char **args)
 {
 	static struct seen seen[FLOWS];
-	int fd = open_socket(args[0], args[1], SOCK_DGRAM, true), idle = -1;
-	struct pollfd wait = { fd, POLLIN, 0 };
-	uint64_t wrong = 0;
+	struct pollfd wait[2] = { { open_socket(args[0], args[1], SOCK_DGRAM, true), POLLIN, 0 },
+				  { STDIN_FILENO, POLLIN, 0 } };
+	int idle = -1;
+	uint64_t wrong = 0, last = 0, pause = 0;
 
 	printf("ready\n");
 	fflush(stdout);
-	while (poll(&wait, 1, idle) > 0) {
-		wrong += receive_batch(fd, seen);
-		idle = (int)number(args[2]);
+	while (poll(wait, 2, idle) > 0) {
+		if (wait[1].revents) {
+			wait[1].fd = -1;
+			idle = (int)number(args[2]);
+		}
+		if (!wait[0].revents)
+			continue;
+		pause = last && now() - last > pause ? now() - last : pause;
+		wrong += receive_batch(wait[0].fd, seen);
+		last = now();
 	}
-	printf("{\"wrong\": %lu, \"flows\": {", wrong);
+	printf("{\"wrong\": %lu, \"longest_pause_ms\": %lu, \"flows\": {", wrong,
+	       pause / NS_PER_MS);
 	for (int i = 0; i < FLOWS && seen[i].bits; ++i)
 		printf("%s\"%lu\": {\"received\": %lu, \"bytes\": %lu, \"reordered\": %lu, "
 		       "\"duplicated\": %lu, \"next\": %lu}",

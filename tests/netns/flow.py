@@ -1,5 +1,6 @@
 """Load whose every byte is known, and its judge: the program of tests/flow."""
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import subprocess
 from harness import ROOT
 
 UDP_SEGMENT = 103
+BASES = itertools.count(0, 100)
 
 
 def flow_path():
@@ -20,12 +22,12 @@ class Part:
     """One run of the program."""
 
     def __init__(self, lab, ns, *argv, waits=False):
-        self.process = lab.start(ns, flow_path(), *argv, stdout=subprocess.PIPE, text=True)
+        self.process = lab.start(ns, flow_path(), *argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if waits:
             assert self.process.stdout.readline() == "ready\n", "no receiver"
 
     def result(self, seconds):
-        """What it printed; it must have gone well."""
+        """What it printed; it must have gone well. From here on a receiver waits for no more than is under way."""
         text, _ = self.process.communicate(timeout=seconds)
         assert self.process.returncode == 0, f"{self.process.args}: {self.process.returncode} {text}"
         return json.loads(text) if text.strip() else None
@@ -36,15 +38,16 @@ class Udp:
 
     def __init__(self, lab, ns, address, port=6100, idle=600):
         self.lab, self.address, self.port, self.sent = lab, address, port, []
+        self.base = next(BASES)  # what is late from an earlier load is not of this one
         self.receiver = Part(lab, ns, "udp-receive", address, port, idle, waits=True)
 
     def send(self, ns, count, least=1000, most=None, rate=0, segments=1):
-        self.sent.append((Part(self.lab, ns, "udp-send", self.address, self.port, len(self.sent) + 1, count, least,
-                               most or least, rate, segments), count))
+        number = self.base + len(self.sent) + 1
+        self.sent.append(Part(self.lab, ns, "udp-send", self.address, self.port, number, count, least, most or least, rate,
+                              segments))
 
     def wait(self, seconds=60):
-        for part, _ in self.sent:
-            part.result(seconds)
+        print([part.result(seconds) for part in self.sent])
 
     def end(self, seconds=60):
         """{flow: {received, bytes, reordered, duplicated, next}} once nothing comes any more; none has wrong bytes."""
@@ -52,7 +55,8 @@ class Udp:
         found = self.receiver.result(seconds)
         print(found)
         assert found["wrong"] == 0, "datagrams with other bytes than were sent"
-        flows = {int(number): flow for number, flow in found["flows"].items()}
+        flows = {int(number) - self.base: flow for number, flow in found["flows"].items()}
+        flows = {number: flow for number, flow in flows.items() if 0 < number <= len(self.sent)}
         assert sorted(flows) == list(range(1, len(self.sent) + 1)), "a flow of which nothing came"
         return flows
 

@@ -66,7 +66,7 @@ def whole(a, b):
 def fx1_peer_removed_under_traffic_both_ways(lab):
     """Twenty times away and back, with traffic both ways on the wire: never out of order, alive, and whole at the end."""
     a, b = connected(lab)
-    loads = [Udp(lab, b.ns, "10.9.0.2", idle=1500), Udp(lab, a.ns, "10.9.0.1", idle=1500)]
+    loads = [Udp(lab, b.ns, "10.9.0.2"), Udp(lab, a.ns, "10.9.0.1", idle=1500)]
     for load, sender in zip(loads, (a, b)):
         load.send(sender.ns, 12000, 64, 1372, rate=3000, segments=8)
     for _ in range(20):
@@ -153,7 +153,7 @@ def fx4_private_key_changed_under_load(lab):
     """Ten times another key on one side and its new name on the other: alive, in order, and each key works."""
     a, b = connected(lab)
     keys = [a.keys, Keys()]
-    load = Udp(lab, b.ns, "10.9.0.2", idle=2500)
+    load = Udp(lab, b.ns, "10.9.0.2")
     load.send(a.ns, 15000, 300, rate=3000, segments=4)
     for i in range(10):
         old, new = keys[i % 2], keys[1 - i % 2]
@@ -177,7 +177,7 @@ def fx5_port_and_mark_changed_under_load(lab):
         return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in a.pids())
 
     before = descriptors()
-    loads = [Udp(lab, b.ns, "10.9.0.2", idle=1500), Udp(lab, a.ns, "10.9.0.1", idle=1500)]
+    loads = [Udp(lab, b.ns, "10.9.0.2"), Udp(lab, a.ns, "10.9.0.1", idle=1500)]
     for load, sender in zip(loads, (a, b)):
         load.send(sender.ns, 9000, 500, rate=3000, segments=4)
     for i in range(25):
@@ -204,7 +204,7 @@ def fx6_dump_during_mutation_is_whole(lab):
     keys = [os.urandom(31).hex() + "11" for _ in range(100)]
     text = ["set=1\n" + "".join(f"public_key={key}\n" + (f"allowed_ip=10.77.0.{n}/32\n" if adds else "remove=true\n")
                                 for n, key in enumerate(keys)) + "\n" for adds in (True, False)]
-    load = Udp(lab, b.ns, "10.9.0.2", idle=1000)
+    load = Udp(lab, b.ns, "10.9.0.2")
     load.send(a.ns, 12000, 200, rate=4000, segments=4)
     changing = Repeat(lambda n: a.uapi(text[n % 2]).endswith("errno=0\n\n") or pytest.fail("set"), 0.001)
     end, counts = time.monotonic() + 3, []
@@ -246,7 +246,7 @@ def replace_configuration(lab, peers):
         times.append(time.monotonic() - begin)
 
     measure(1 << 40)
-    load = Udp(lab, b.ns, "10.9.0.2", idle=1500)
+    load = Udp(lab, b.ns, "10.9.0.2")
     load.send(a.ns, 12000, 200, rate=3000, segments=2)
     probing = Repeat(measure, 0.001)
     for third in range(3):
@@ -282,7 +282,7 @@ def fx8_up_down_storm_on_both_sides(lab):
     """Both links go down and up at their own times under traffic both ways, and a stream lives through it."""
     a, b = connected(lab)
     stream = Tcp(lab, a.ns, b.ns, "10.9.0.2", 5, 7001)
-    load = Udp(lab, b.ns, "10.9.0.2", idle=2500)
+    load = Udp(lab, b.ns, "10.9.0.2")
     load.send(a.ns, 9000, 64, 1372, rate=3000, segments=4)
     chance = random.Random(8)
 
@@ -413,7 +413,7 @@ def fl11_little_cpu_makes_no_reorder_and_no_expiry(lab):
     """The engine gets a tenth of the time, in slices: late, but in order, with the session that stood."""
     a, b = connected(lab)
     session = b.handshake_time(b.peer)
-    load = Udp(lab, b.ns, "10.9.0.2", idle=2000)
+    load = Udp(lab, b.ns, "10.9.0.2")
     load.send(a.ns, 8000, 64, 1372, rate=2000, segments=2)
     end = time.monotonic() + 4
     pids = b.pids()

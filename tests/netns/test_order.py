@@ -7,17 +7,25 @@ import pytest
 from flow import Udp, bursts, mixed_load
 from harness import scenario
 
-# Ways of working: what each is called, and what `warren run` is told at either end.
+# Ways of working: what each is called, what `warren run` is told at either end, and whether make test has time for it.
+OFFLOADS = ("tun-tso", "tun-uso", "join-tcp", "join-udp", "udp-gso", "udp-gro")
+PLAIN = ("--cipher", "libcrypto", "--offload", "none", "--workers", "1")
+EVERY = ("--offload", "all", "--workers", "4")
 WAYS = [
-    ("default", ((), ())),
-    ("cipher-mixed", (("--cipher", "libcrypto"), ())),
-    ("cipher-libcrypto", (("--cipher", "libcrypto"), ("--cipher", "libcrypto"))),
+    ("default", (), (), True),
+    ("plain", PLAIN, PLAIN, True),
+    ("plain-to-four-workers", PLAIN, EVERY, True),
+    ("eight-workers", ("--workers", "8"), ("--workers", "8"), True),
+    *((f"{cipher}-{n}-workers-{offload}", *[("--cipher", cipher, "--workers", str(n), "--offload", offload)] * 2, False)
+      for cipher in ("libcrypto", "auto") for n in (1, 2, 3, 4) for offload in ("none", "all")),
+    *((f"without-{name}", *[("--offload", f"-{name}")] * 2, False) for name in OFFLOADS),
+    *((f"only-{name}", *[("--offload", name)] * 2, False) for name in OFFLOADS),
 ]
 
 
-def ways(*names):
-    rows = [row for row in WAYS if not names or row[0] in names]
-    return pytest.mark.parametrize("args", [args for _, args in rows], ids=[name for name, _ in rows])
+def ways():
+    return pytest.mark.parametrize("args", [pytest.param((a, b), id=name, marks=[] if quick else [pytest.mark.full])
+                                            for name, a, b, quick in WAYS])
 
 
 @ways()
