@@ -15,7 +15,6 @@ enum {
 	CLASSES = SIZE_MAX_SMALL / GRAIN,
 	PIECE = 64 * 1024,
 	REGION = 2 << 20, /* pieces are cut from it: one huge page */
-	REGION_SMALL = 256 * 1024,
 	PAGE = 4096,
 	MAPPED = 1 << 20,
 };
@@ -69,10 +68,15 @@ static void *map(size_t len)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	if (len > REGION)
-		(void)madvise(p, len, MADV_HUGEPAGE); /* faster where there are any */
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static void *map_large(size_t len)
+{
+	void *p = map(len);
+
+	if (p && len > REGION)
+		(void)madvise(p, len, MADV_HUGEPAGE);
 	return p;
 }
 
@@ -81,23 +85,24 @@ static char *align(char *p, size_t to)
 	return p + (-(uintptr_t)p & (to - 1));
 }
 
-/* Small at first: an engine with one peer is to stay small. */
+/* Huge pages are faster where there are any, but an engine with one peer is to stay small. */
 static bool add_region(struct slab *s)
 {
-	const size_t len = s->regions ? REGION : REGION_SMALL;
 	struct region *r = malloc(sizeof(*r));
 
 	if (!r)
 		return false;
-	r->len = 2 * len;
+	r->len = 2 * (size_t)REGION;
 	r->mapping = map(r->len);
 	if (!r->mapping) {
 		free(r);
 		return false;
 	}
 	r->next = s->regions;
-	s->cut = align(r->mapping, len);
-	s->cut_end = s->cut + len;
+	s->cut = align(r->mapping, REGION);
+	s->cut_end = s->cut + REGION;
+	if (s->regions)
+		(void)madvise(s->cut, REGION, MADV_HUGEPAGE);
 	s->regions = r;
 	return true;
 }
@@ -197,7 +202,7 @@ static void *take(void *ctx, size_t len)
 	void *p;
 
 	if (!len || len > SIZE_MAX_SMALL)
-		return len >= MAPPED ? map(len) : calloc(1, len ? len : 1);
+		return len >= MAPPED ? map_large(len) : calloc(1, len ? len : 1);
 	pthread_mutex_lock(&s->lock);
 	p = take_small(s, size_of(len));
 	pthread_mutex_unlock(&s->lock);
