@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "crypto/crypto.h"
 #include "device/device_private.h"
@@ -122,6 +123,8 @@ static void copy_counts(struct device *d, struct diagnosis *ret)
 	for (int i = 0; i < COUNT_LAST; ++i)
 		ret->counts[at++] = (struct named_count){ names[i], atomic_load(&d->counts[i]) };
 	ret->counts[at++] = (struct named_count){ "udp-receive-drops", device_receive_drops(d) };
+	ret->counts[at++] =
+		(struct named_count){ "cipher-avx2", strcmp(crypto_cipher_name(), "avx2") == 0 };
 	for (int i = 0; i < OFFLOAD_SWITCHES; ++i)
 		ret->counts[at++] = (struct named_count){ offload_names[i], is_in_use(d, 1U << i) };
 }
@@ -134,7 +137,7 @@ static int diagnose(struct device *d, struct diagnosis *ret)
 
 	if (!copy_rejects(&r->device, &ret->rejects, &ret->reject_count) ||
 	    !diagnosis_take(ret, r->peer_sets, count_knocks(r), n,
-			    COUNT_LAST + 1 + OFFLOAD_SWITCHES))
+			    COUNT_LAST + 2 + OFFLOAD_SWITCHES))
 		return -ENOMEM;
 	for (size_t i = 0; i < n; ++i)
 		ret->icmp[i] = icmp[i];
