@@ -123,22 +123,19 @@ static void send_one(struct outbound *o, const struct sending *s, const struct s
 static size_t measure_run(const struct outbound *o, size_t first, size_t *ret_len)
 {
 	const size_t segment = message_len(&o->packets[first]);
-	const size_t limit = UDP_SEGMENTS_MAX;
-	size_t n = 1, len = segment;
+	size_t n = 1, len = segment, last = segment;
 
-	while (first + n < o->count && n < limit) {
-		const size_t next = message_len(&o->packets[first + n]);
-		const bool is_tail = next < segment || first + n + 1 == o->count || n + 1 == limit;
-
-		if (next > segment || len + next > UDP_PAYLOAD_MAX)
+	while (first + n < o->count && n < UDP_SEGMENTS_MAX && last == segment) {
+		last = message_len(&o->packets[first + n]);
+		if (last > segment || len + last > UDP_PAYLOAD_MAX)
 			break;
-		/* This kernel spoils a batch whose last is as long as the others. */
-		if (o->d->has_equal_tail_fault && is_tail && next == segment)
-			break;
-		len += next;
+		len += last;
 		++n;
-		if (next < segment)
-			break;
+	}
+	/* This kernel spoils a batch whose last is as long as the others: the first goes alone. */
+	if (o->d->has_equal_tail_fault && len == n * segment) {
+		n = 1;
+		len = segment;
 	}
 	*ret_len = len;
 	return n;
