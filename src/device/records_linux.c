@@ -51,7 +51,7 @@ static int walk(struct records *r, const uint8_t *file, size_t len,
 	r->begin = at;
 	while (!error && records_next(file, len, &at, &record))
 		error = told(ctx, &record);
-	r->end = at;
+	r->end = at + record_padding(at); /* the file may end before */
 	return error;
 }
 
