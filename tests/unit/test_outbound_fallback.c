@@ -78,6 +78,7 @@ static void a_refused_batch_goes_one_by_one_and_is_remembered(void **state)
 static void what_the_host_does_not_send_is_told(void **state)
 {
 	const uint64_t before = tx_bytes();
+	uint64_t sent;
 
 	(void)state;
 	wire.plane.d[0].offloads = 0;
@@ -90,6 +91,7 @@ static void what_the_host_does_not_send_is_told(void **state)
 	assert_int_equal(plane_count(&wire.plane, 0, COUNT_UDP_SEND_PACKETS), 5);
 	assert_int_equal(plane_count(&wire.plane, 0, COUNT_UDP_SENDS), 7);
 	assert_int_equal(wire.plane.d[0].evidence.used, 1);
+	sent = wire.bytes;
 	/* a whole batch; without a source, else the host would choose another one */
 	wire_forget(&wire);
 	wire.plane.pair.host[0].peer->source = (struct source){ 0 };
@@ -99,6 +101,7 @@ static void what_the_host_does_not_send_is_told(void **state)
 	assert_true(outbound_drain(&wire.plane.out));
 	assert_int_equal(wire.count, 0);
 	assert_int_equal(pair_rejects(&wire.plane.pair, 0, REJECT_SEND_FAILED), 2);
+	assert_int_equal(tx_bytes() - before, sent);
 	assert_int_equal(plane_count(&wire.plane, 0, COUNT_UDP_SEND_PACKETS), 0);
 	assert_int_equal(plane_count(&wire.plane, 0, COUNT_UDP_BATCHES_REFUSED), 0);
 }
