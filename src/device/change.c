@@ -50,17 +50,14 @@ static bool removes_any(const struct model *patch)
 	for (size_t i = 0; i < patch->peer_count; ++i)
 		if (patch->peers[i].remove)
 			return true;
-	return patch->replace_peers;
+	return false;
 }
 
 /* How much changes, up to SHORT + 1. */
 static size_t measure(const struct core *c, const struct model *patch)
 {
-	size_t n = patch->replace_peers ? core_peer_count(c) : 0;
+	size_t n = 0;
 
-	if (patch->replace_peers && n <= SHORT)
-		for (const struct peer *p = NULL; (p = core_next_peer(c, p));)
-			n += core_allowed_count(p);
 	for (size_t i = 0; i < patch->peer_count && n <= SHORT; ++i) {
 		const struct model_peer *row = &patch->peers[i];
 		const struct peer *p = core_find_peer(c, &row->public_key);
@@ -87,7 +84,7 @@ bool change_reserve(struct change *ch, struct core *core, pthread_mutex_t *lock,
 		prefixes += p->allowed_count;
 		peers += removes || !core_find_peer(core, &p->public_key);
 	}
-	ch->is_aside = core_is_worn(core) || measure(core, patch) > SHORT;
+	ch->is_aside = patch->replace_peers || core_is_worn(core) || measure(core, patch) > SHORT;
 	if (ch->is_aside)
 		return core_reserve_aside(core, peers, prefixes, !patch->replace_peers);
 	return core_reserve(core, peers, prefixes);
@@ -122,34 +119,41 @@ static void remove_peer(struct change *ch, struct moment now, struct peer *p)
 
 /* What a worker may look at right now, or the schedule. */
 static void apply_visible(struct change *ch, struct moment now, struct peer *p,
-			  const struct model_peer *row)
+			  const struct model_peer *row, bool is_kept)
 {
 	enter_if_aside(ch);
 	if (row->has_endpoint)
 		core_set_endpoint(p, &row->endpoint);
-	if (row->has_keepalive)
-		core_set_keepalive(ch->core, now, p, row->keepalive);
+	if (row->has_keepalive || is_kept)
+		core_set_keepalive(ch->core, now, p, row->has_keepalive ? row->keepalive : 0);
 	core_peer_changed(ch->core, now, p);
 	leave_if_aside(ch);
 }
 
 static void apply_peer(struct change *ch, struct moment now, const struct model_peer *row)
 {
+	static const struct key_shared no_psk;
 	struct peer *p = core_find_peer(ch->core, &row->public_key);
+	const bool is_kept = p && core_is_former(p);
 
+	/* Whoever is former does not exist for a row that would not make it. */
+	if (is_kept && (row->remove || row->update_only))
+		return;
 	if (row->remove) {
 		if (p)
 			remove_peer(ch, now, p);
 		return;
 	}
+	if (is_kept)
+		core_keep_peer(ch->core, p);
 	if (!p && !row->update_only)
 		p = core_add_peer(ch->core, &row->public_key);
 	if (!p)
 		return;
-	if (row->has_preshared_key)
-		core_set_psk(p, &row->preshared_key);
+	if (row->has_preshared_key || is_kept)
+		core_set_psk(p, row->has_preshared_key ? &row->preshared_key : &no_psk);
 	apply_allowed(ch->core, p, row);
-	apply_visible(ch, now, p, row);
+	apply_visible(ch, now, p, row, is_kept);
 }
 
 static void apply_peers(struct change *ch, struct moment now)
@@ -160,11 +164,7 @@ static void apply_peers(struct change *ch, struct moment now)
 
 static void apply_short(struct change *ch, struct moment now)
 {
-	struct peer *p;
-
 	enter(ch);
-	while (ch->patch->replace_peers && (p = core_next_peer(ch->core, NULL)))
-		core_remove_peer(ch->core, now, p);
 	apply_peers(ch, now);
 	leave(ch);
 }

@@ -16,6 +16,10 @@
  * packets go by the old ownership of addresses until the new one is whole, and the lock is held for
  * one peer, for the exchange, and for a few removed peers at a time. Brain's thread, not under the
  * lock.
+ *
+ * A patch that replaces all peers keeps those it names again: their sessions, their counters and,
+ * where it says nothing of it, the endpoint they were last heard from. To the kernel driver they
+ * are new; there a reload cuts everybody off until the next handshake.
  */
 struct change {
 	struct core *core;

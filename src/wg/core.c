@@ -24,6 +24,7 @@ struct core *core_new(const struct core_config *config)
 	c->config = *config;
 	list_init(&c->peers);
 	list_init(&c->spare_peers);
+	list_init(&c->former);
 	list_init(&c->retired);
 	list_init(&c->buried);
 	list_init(&c->busy);
@@ -186,15 +187,16 @@ void core_retire_peer(struct core *c, struct peer *p)
 }
 
 /* Their prefixes go with the trie they stand in, as a whole. */
-static void retire_all(struct core *c)
+static void set_aside_all(struct core *c)
 {
 	while (!list_empty(&c->peers)) {
 		struct peer *p = list_entry(c->peers.next, struct peer, of_core);
 
+		p->is_former = true;
 		list_remove(&p->of_core);
-		list_append(&c->retired, &p->of_core);
+		list_append(&c->former, &p->of_core);
+		allowedips_owner_init(&p->allowed);
 	}
-	keytable_clear(&c->keys);
 	c->peer_count = 0;
 }
 
@@ -204,11 +206,39 @@ void core_begin_aside(struct core *c, bool keeps)
 	if (keeps)
 		allowedips_copy(&c->aside, &c->allowed);
 	else
-		retire_all(c);
+		set_aside_all(c);
+}
+
+bool core_is_former(const struct peer *p)
+{
+	return p->is_former;
+}
+
+void core_keep_peer(struct core *c, struct peer *p)
+{
+	assert(p->is_former);
+	p->is_former = false;
+	list_remove(&p->of_core);
+	list_append(&c->peers, &p->of_core);
+	p->order = ++c->peers_ever;
+	++c->peer_count;
+}
+
+static void retire_former(struct core *c)
+{
+	while (!list_empty(&c->former)) {
+		struct peer *p = list_entry(c->former.next, struct peer, of_core);
+
+		p->is_former = false;
+		keytable_remove(&c->keys, &p->public_key);
+		list_remove(&p->of_core);
+		list_append(&c->retired, &p->of_core);
+	}
 }
 
 void core_prepare(struct core *c)
 {
+	retire_former(c);
 	allowedips_release(&c->aside);
 	allowedips_build(&c->aside);
 }
@@ -451,13 +481,11 @@ static void trim_peers(struct core *c, size_t n)
 	}
 }
 
-/* had: those that stay; the schedule may have the others for a while, too. */
-static bool reserve(struct core *c, size_t had, size_t peers, struct allowedips *trie,
-		    size_t prefixes)
+static bool reserve(struct core *c, size_t peers, struct allowedips *trie, size_t prefixes)
 {
 	const size_t total = c->peer_count + peers, before = c->spare_count;
 
-	if (!keytable_reserve(&c->keys, had + peers) || !schedule_reserve(&c->schedule, total) ||
+	if (!keytable_reserve(&c->keys, total) || !schedule_reserve(&c->schedule, total) ||
 	    !reserve_peers(c, peers) || !allowedips_reserve(trie, prefixes)) {
 		trim_peers(c, before);
 		return false;
@@ -467,14 +495,12 @@ static bool reserve(struct core *c, size_t had, size_t peers, struct allowedips 
 
 bool core_reserve(struct core *c, size_t peers, size_t prefixes)
 {
-	return reserve(c, c->peer_count, peers, &c->allowed, prefixes);
+	return reserve(c, peers, &c->allowed, prefixes);
 }
 
 bool core_reserve_aside(struct core *c, size_t peers, size_t prefixes, bool keeps)
 {
-	const size_t had = keeps ? c->peer_count : 0;
-
-	return reserve(c, had, peers, &c->aside, prefixes + (keeps ? c->allowed.prefixes : 0));
+	return reserve(c, peers, &c->aside, prefixes + (keeps ? c->allowed.prefixes : 0));
 }
 
 void core_release(struct core *c)
@@ -506,6 +532,7 @@ struct peer *core_add_peer(struct core *c, const struct key_public *key)
 	--c->spare_count;
 	peer_init(p, key);
 	p->serial = ++c->peers_ever;
+	p->order = p->serial;
 	keytable_add(&c->keys, &p->public_key, p);
 	list_append(&c->peers, &p->of_core);
 	++c->peer_count;
@@ -591,9 +618,9 @@ struct peer *core_resume(const struct core *c, uint64_t serial, const struct key
 {
 	struct peer *p = serial ? core_find_peer(c, key) : NULL;
 
-	if (p && p->serial == serial)
+	if (p && p->order == serial)
 		return core_next_peer(c, p);
-	for (p = core_next_peer(c, NULL); p && p->serial <= serial;)
+	for (p = core_next_peer(c, NULL); p && p->order <= serial;)
 		p = core_next_peer(c, p);
 	return p;
 }
@@ -601,7 +628,7 @@ struct peer *core_resume(const struct core *c, uint64_t serial, const struct key
 void core_view_peer(const struct peer *p, struct peer_view *ret)
 {
 	*ret = (struct peer_view){
-		.serial = p->serial,
+		.serial = p->order,
 		.public_key = p->public_key,
 		.psk = p->psk,
 		.endpoint = p->endpoint,

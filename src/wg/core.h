@@ -102,7 +102,8 @@ void core_release(struct core *c); /* give back what was reserved and not used. 
 /*
  * A long change, while packets pass. After a reservation, by the brain:
  *   core_begin_aside    no lock. Packets go by the allowed IPs there are, changes go to a copy.
- *                       keeps as it was reserved: else no peer is configured any more
+ *                       keeps as it was reserved: else all peers are former ones, found by
+ *                       their keys but without allowed IPs, and go unless core_keep_peer
  *   core_add_peer, core_allow .., core_retire_peer    no lock
  *   core_publish        the lock, O(1). All of the new ownership at once; before it, no lock:
  *                       core_prepare, which makes look-ups in it fast
@@ -110,6 +111,9 @@ void core_release(struct core *c); /* give back what was reserved and not used. 
  *   core_clean          no lock: frees what is left of them
  */
 void core_begin_aside(struct core *c, bool keeps);
+bool core_is_former(const struct peer *p);
+/* It stays, with its sessions and all that it has learned, behind those that stay already. */
+void core_keep_peer(struct core *c, struct peer *p);
 void core_retire_peer(struct core *c, struct peer *p);
 void core_prepare(struct core *c);
 void core_publish(struct core *c);

@@ -44,8 +44,9 @@ struct core {
 	size_t peer_count;
 	uint64_t peers_ever;     /* added so far: serials */
 	struct list spare_peers; /* reserved, not yet used */
-	struct list retired;     /* no longer configured, but may still have sessions and timers */
-	struct list buried;      /* nothing knows of them; still to be freed */
+	struct list former;  /* configured before a change that replaces all, and not yet by it */
+	struct list retired; /* no longer configured, but may still have sessions and timers */
+	struct list buried;  /* nothing knows of them; still to be freed */
 	size_t spare_count;
 	struct list busy;   /* peers with flags */
 	struct list staged; /* all that waits, oldest first */

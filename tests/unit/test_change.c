@@ -34,6 +34,7 @@ struct world {
 	struct core *core;
 	struct naive_peer peers[KEYS];
 	size_t count;
+	struct endpoint former[KEYS]; /* of those before a replacement: who is kept keeps it */
 	uint64_t seed;
 };
 
@@ -164,7 +165,8 @@ static void naive_apply_peer(struct world *w, const struct model_peer *row)
 		return;
 	if (!p) {
 		p = &w->peers[w->count++];
-		*p = (struct naive_peer){ .key = key };
+		*p = (struct naive_peer){ .key = key, .endpoint = w->former[key] };
+		w->former[key] = (struct endpoint){ 0 };
 	}
 	if (row->has_endpoint)
 		p->endpoint = row->endpoint;
@@ -178,6 +180,9 @@ static void naive_apply_peer(struct world *w, const struct model_peer *row)
 
 static void naive_apply(struct world *w, const struct model *m)
 {
+	memset(w->former, 0, sizeof(w->former));
+	for (unsigned int i = 0; m->replace_peers && i < w->count; ++i)
+		w->former[w->peers[i].key] = w->peers[i].endpoint;
 	if (m->replace_peers)
 		w->count = 0;
 	for (size_t i = 0; i < m->peer_count; ++i)
@@ -450,6 +455,67 @@ static void fx7_configuration_is_replaced_under_traffic(void **state)
 	stop(w);
 }
 
+/* Who is named again keeps what it has; all else is as the patch says, or gone. */
+static void a_replacement_keeps_who_is_named_again(void **state)
+{
+	const struct key_shared psk = { { 7 } };
+	struct world *w = start(5);
+	struct peer *before[3], *p = NULL;
+	uint64_t serials[3];
+	struct model m;
+
+	(void)state;
+	model_init(&m);
+	for (unsigned int k = 0; k < 3; ++k)
+		add_row(&m, k, 10 * k, 5);
+	change(w, &m);
+	model_done(&m);
+	for (unsigned int k = 0; k < 3; ++k) {
+		const struct key_public key = key_of(k);
+
+		before[k] = core_find_peer(w->core, &key);
+		serials[k] = before[k]->serial;
+		core_set_psk(before[k], &psk);
+		core_set_keepalive(w->core, now, before[k], 25);
+		before[k]->endpoint = (struct endpoint){ .ip.family = FAMILY_V4, .port = 9 };
+		before[k]->rx_bytes = 1000 + k;
+	}
+	model_init(&m);
+	m.replace_peers = true;
+	add_row(&m, 2, 100, 1); /* in another order, with another prefix */
+	add_row(&m, 3, 110, 1);
+	add_row(&m, 0, 0, 2);
+	m.peers[2].has_keepalive = true;
+	m.peers[2].keepalive = 13;
+	m.peers[2].has_preshared_key = true;
+	m.peers[2].preshared_key = psk;
+	change(w, &m);
+	model_done(&m);
+	p = core_next_peer(w->core, p);
+	assert_ptr_equal(p, before[2]);
+	assert_int_equal(p->serial, serials[2]); /* what is being computed for it still fits */
+	assert_int_equal(p->rx_bytes, 1002);
+	assert_int_equal(p->endpoint.port, 9);
+	assert_int_equal(p->keepalive, 0);
+	assert_true(crypto_is_zero(&p->psk, sizeof(p->psk)));
+	assert_int_equal(p->allowed.count, 1);
+	p = core_next_peer(w->core, p);
+	assert_int_equal(p->rx_bytes, 0);
+	p = core_next_peer(w->core, p);
+	assert_ptr_equal(p, before[0]);
+	assert_int_equal(p->keepalive, 13);
+	assert_memory_equal(&p->psk, &psk, sizeof(psk));
+	assert_int_equal(p->allowed.count, 2);
+	assert_null(core_next_peer(w->core, p));
+	const struct key_public gone = key_of(1);
+	const struct prefix of_the_gone = prefix_of(12), not_kept = prefix_of(4);
+
+	assert_null(core_find_peer(w->core, &gone));
+	assert_null(allowedips_lookup(&w->core->allowed, &of_the_gone.ip));
+	assert_null(allowedips_lookup(&w->core->allowed, &not_kept.ip));
+	stop(w);
+}
+
 /* Packets go to whoever is there; what a worker reads of a peer is never freed under it. */
 static void *send_to_all(void *ctx)
 {
@@ -570,6 +636,7 @@ int main(void)
 		cmocka_unit_test(fp3_all_or_nothing),
 		cmocka_unit_test(fx3_prefixes_move_all_at_once),
 		cmocka_unit_test(fx7_configuration_is_replaced_under_traffic),
+		cmocka_unit_test(a_replacement_keeps_who_is_named_again),
 		cmocka_unit_test(fx2_same_key_comes_and_goes),
 		cmocka_unit_test(fc8_reading_goes_on_where_peers_went),
 	};
