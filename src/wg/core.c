@@ -186,6 +186,13 @@ void core_retire_peer(struct core *c, struct peer *p)
 	list_append(&c->retired, &p->of_core);
 }
 
+static void append_peer(struct core *c, struct peer *p)
+{
+	list_append(&c->peers, &p->of_core);
+	p->order = ++c->peers_ever;
+	++c->peer_count;
+}
+
 /* Their prefixes go with the trie they stand in, as a whole. */
 static void set_aside_all(struct core *c)
 {
@@ -219,9 +226,7 @@ void core_keep_peer(struct core *c, struct peer *p)
 	assert(p->is_former);
 	p->is_former = false;
 	list_remove(&p->of_core);
-	list_append(&c->peers, &p->of_core);
-	p->order = ++c->peers_ever;
-	++c->peer_count;
+	append_peer(c, p);
 }
 
 static void retire_former(struct core *c)
@@ -532,10 +537,8 @@ struct peer *core_add_peer(struct core *c, const struct key_public *key)
 	--c->spare_count;
 	peer_init(p, key);
 	p->serial = ++c->peers_ever;
-	p->order = p->serial;
 	keytable_add(&c->keys, &p->public_key, p);
-	list_append(&c->peers, &p->of_core);
-	++c->peer_count;
+	append_peer(c, p);
 	return p;
 }
 

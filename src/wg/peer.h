@@ -44,7 +44,7 @@ struct peer_awake { /* taken with the first handshake, given back when all keys 
 struct peer {
 	struct list of_core; /* in the order they were configured */
 	uint64_t serial;     /* no two peers of a core have the same one, ever */
-	uint64_t order;      /* ascends along the list; a serial, the peer's own until it is kept */
+	uint64_t order;      /* ascends along the list */
 	struct list of_busy; /* while flags is not 0 */
 	unsigned int flags;
 	uint16_t keepalive; /* s */

@@ -242,12 +242,15 @@ static void check_peer(const struct peer *p, const struct naive_peer *naive)
 static void check(struct world *w)
 {
 	struct peer *p = NULL;
+	uint64_t order = 0;
 
 	for (size_t i = 0; i < w->count; ++i) {
 		const struct key_public key = key_of(w->peers[i].key);
 
 		p = core_next_peer(w->core, p);
 		assert_non_null(p);
+		assert_true(p->order > order);
+		order = p->order;
 		check_peer(p, &w->peers[i]);
 		assert_ptr_equal(core_find_peer(w->core, &key), p);
 		for (size_t k = 0; k < w->peers[i].count; ++k) {
