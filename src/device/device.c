@@ -347,6 +347,34 @@ void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message,
 		device_wake_brain(d);
 }
 
+void device_open_and_deliver(struct device *d, uint8_t *message, size_t len,
+			     const struct udp_arrival *arrival)
+{
+	const struct transport_arrival where = { .from = arrival->from,
+						 .to = arrival->to,
+						 .tos = arrival->tos };
+	struct session_packet packet = { .message = message, .len = len };
+	struct opening opening;
+	size_t deliverable;
+	bool known, wake;
+
+	pthread_mutex_lock(&d->lock);
+	known = transport_receive(d->core, device_now(), message, 1, &where, &opening);
+	pthread_mutex_unlock(&d->lock);
+	if (!known)
+		return;
+	session_open(&opening.key, &packet, 1);
+	crypto_wipe(&opening.key, sizeof(opening.key));
+	pthread_mutex_lock(&d->lock);
+	transport_accept(d->core, device_now(), &opening, &packet, 1, &where, &deliverable);
+	wake = device_needs_brain(d);
+	pthread_mutex_unlock(&d->lock);
+	if (wake)
+		device_wake_brain(d);
+	if (deliverable)
+		device_write_packet(d, 0, message + sizeof(struct message_data), deliverable);
+}
+
 /* The last word of SO_MEMINFO counts them (linux/sock_diag.h). */
 uint64_t device_receive_drops(const struct device *d)
 {

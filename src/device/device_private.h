@@ -120,6 +120,9 @@ void device_write_packet(struct device *d, int worker, const uint8_t *packet, si
 /* Seal one packet that stands at message + 16, send it, tell the core. Wipes s->key. Not under the
  * lock. */
 void device_seal_and_send(struct device *d, struct sending *s, uint8_t *message, size_t len);
+/* One data message, opened in place and written to the TUN if it may be. Not under the lock. */
+void device_open_and_deliver(struct device *d, uint8_t *message, size_t len,
+			     const struct udp_arrival *arrival);
 
 /* Put a floor on disk; a failure is logged and costs no traffic. */
 void device_keep_floor(struct device *d, const struct key_private *key, uint64_t floor);

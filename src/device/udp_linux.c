@@ -73,8 +73,8 @@ static int set_up(int fd, enum family family, const struct udp_config *c, int bu
 
 	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, buffer);
 	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, buffer);
-	/* The lanes too: whether datagrams are joined is asked of any socket of the group. An old
-	 * kernel hands them over one by one. */
+	/* The lanes too: the kernel asks one socket of the group whether to join, by a hash of the
+	 * addresses and without our filter. An old kernel hands datagrams over one by one. */
 	(void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &joins, sizeof(joins));
 	if (error || !c->mark)
 		return error;
@@ -150,9 +150,7 @@ static bool fill_group(enum family family, const struct udp_config *c, uint16_t 
 		       int sockets[static UDP_SOCKETS])
 {
 	const int workers = c->workers ? (int)c->workers : 1;
-	struct udp_config lane = *c;
 
-	lane.joins = false; /* handshake messages are read one by one */
 	if (share(sockets[0]))
 		return false;
 	for (int i = 1; i < workers; ++i) {
@@ -161,7 +159,7 @@ static bool fill_group(enum family family, const struct udp_config *c, uint16_t 
 			return false;
 	}
 	for (int i = UDP_LANE_PLAIN; i <= UDP_LANE_COOKIE; ++i) {
-		sockets[i] = join_group(family, &lane, BUFFER_LANE, port);
+		sockets[i] = join_group(family, c, BUFFER_LANE, port);
 		if (sockets[i] < 0)
 			return false;
 	}

@@ -1,5 +1,8 @@
 #include "device/lanes.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +19,7 @@
 #include "device/device_private.h"
 #include "device/udp_control.h"
 #include "namespace.h"
+#include "pair.h"
 #include "support.h"
 
 /*
@@ -42,7 +46,7 @@ static void use_sockets(struct world *w, bool has_lanes)
 	struct diag why = { 0 };
 	struct udp u;
 
-	assert_int_equal(udp_bind(&(struct udp_config){ .port = 0 }, &why, &u), 0);
+	assert_int_equal(udp_bind(&(struct udp_config){ .joins = true }, &why, &u), 0);
 	assert_true(udp_has_lanes(&u));
 	w->port = u.port;
 	for (int i = 0; i < UDP_SOCKETS; ++i) {
@@ -177,6 +181,130 @@ static uint64_t rejects(struct world *w, enum reject_reason reason)
 }
 
 static const enum family families[] = { FAMILY_V4, FAMILY_V6 };
+
+/* One send of several, as the kernel would have joined them: the first tells their size. */
+static void send_joined(const struct world *w, int sender, const void *bytes, size_t len,
+			size_t segment)
+{
+	const int each = (int)segment, alone = 0;
+
+	assert_int_equal(
+		setsockopt(w->senders[sender], IPPROTO_UDP, UDP_SEGMENT, &each, sizeof(each)), 0);
+	send_bytes(w, sender, bytes, len);
+	assert_int_equal(
+		setsockopt(w->senders[sender], IPPROTO_UDP, UDP_SEGMENT, &alone, sizeof(alone)), 0);
+}
+
+static void make_initiation(struct world *w, uint32_t number, struct message_initiation *ret)
+{
+	test_random_fill(&w->entropy.state, ret, sizeof(*ret));
+	store32_le(ret->type, MESSAGE_INITIATION);
+	store32_le(ret->sender, number);
+	cookie_make(&w->makers[HONEST], &w->ours, ret, sizeof(*ret), w->now.boot);
+}
+
+/* They all come to the lane of the first, each is looked at; too many at once are a flood. */
+static void joined_messages_are_judged_one_by_one(void **state)
+{
+	static const struct {
+		uint32_t count;
+		uint32_t judged;
+	} rows[] = { { 1, 1 }, { 2, 2 }, { 4, 4 }, { 5, 0 }, { 40, 0 } };
+	struct message_initiation m[40];
+	struct world w;
+
+	(void)state;
+	for (size_t f = 0; f < ELEMENTS(families); ++f) {
+		for (size_t r = 0; r < ELEMENTS(rows); ++r) {
+			set_up(&w, families[f]);
+			for (uint32_t i = 0; i < rows[r].count; ++i)
+				make_initiation(&w, i + 1, &m[i]);
+			send_joined(&w, HONEST, m, rows[r].count * sizeof(*m), sizeof(*m));
+			assert_false(turn(&w));
+			for (uint32_t i = 0; i < rows[r].judged; ++i)
+				assert_int_equal(take(&w), i + 1);
+			assert_int_equal(take(&w), 0);
+			assert_int_equal(rejects(&w, REJECT_TYPE), !rows[r].judged);
+			tear_down(&w);
+		}
+	}
+}
+
+/* And they count one by one against a turn. */
+static void joined_messages_end_a_turn_too(void **state)
+{
+	struct message_initiation m[3];
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	for (uint32_t i = 0; i < 150; ++i) {
+		for (uint32_t k = 0; k < ELEMENTS(m); ++k)
+			make_initiation(&w, i, &m[k]);
+		send_joined(&w, HONEST, m, sizeof(m), sizeof(*m));
+	}
+	assert_true(turn(&w));
+	assert_in_range(atomic_load(&w.d->counts[COUNT_HANDSHAKES_HANDLED]), LANES_TURN,
+			LANES_TURN + UDP_SLOTS_MAX * ELEMENTS(m));
+	tear_down(&w);
+}
+
+static struct pair pair;
+
+/* A device with a session, whose packets for the TUN can be read from *ret. */
+static struct core *lend_session(struct world *w, int *ret)
+{
+	struct core *const own = w->d->core;
+	int ends[2];
+
+	pair_prepare(&pair);
+	pair.now = device_now(); /* the clock that data goes by */
+	assert_true(pair_start(&pair, 0) && pair_start(&pair, 1));
+	(void)pair_send(&pair, 0, 40);
+	assert_int_equal(pair.host[1].delivered, 1);
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	*ret = ends[0];
+	w->d->tun = (struct tun){ .fd = ends[1], .queues = 1 };
+	w->d->core = pair.host[1].core;
+	w->ours = pair.host[1].id.public;
+	w->now = pair.now;
+	return own;
+}
+
+/* The kernel may join a packet of a busy peer to the initiation before it. It is not lost. */
+static void data_behind_a_message_is_delivered(void **state)
+{
+	uint8_t packet[60], got[200], both[sizeof(struct message_initiation) + 96];
+	struct datagram data;
+	struct core *own;
+	struct world w;
+	int out;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	own = lend_session(&w, &out);
+	pair_packet(&pair, 0, packet, sizeof(packet));
+	assert_int_equal(pair_offer(&pair, 0, packet, sizeof(packet)), TRANSPORT_SEAL);
+	assert_true(pair_take(&pair, &data));
+	assert_int_equal(data.len, 96);
+	make_initiation(&w, 7, (struct message_initiation *)both);
+	memcpy(both + sizeof(struct message_initiation), data.bytes, 96);
+	send_joined(&w, HONEST, both, sizeof(both), sizeof(struct message_initiation));
+	assert_false(turn(&w));
+	assert_int_equal(take(&w), 7);
+	assert_int_equal(read(out, got, sizeof(got)), sizeof(packet));
+	assert_memory_equal(got, packet, sizeof(packet));
+	/* The same again is a replay, alone it is none of a lane's business. */
+	send_joined(&w, HONEST, both, sizeof(both), sizeof(struct message_initiation));
+	assert_false(turn(&w));
+	assert_int_equal(pair_rejects(&pair, 1, REJECT_REPLAY), 1);
+	assert_int_equal(pair_rejects(&pair, 1, REJECT_TYPE), 0);
+	close(out);
+	close(w.d->tun.fd);
+	w.d->core = own;
+	tear_down(&w);
+	pair_done(&pair);
+}
 
 static void without_load_all_pass(void **state)
 {
@@ -409,6 +537,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_load_all_pass),
+		cmocka_unit_test(joined_messages_are_judged_one_by_one),
+		cmocka_unit_test(joined_messages_end_a_turn_too),
+		cmocka_unit_test(data_behind_a_message_is_delivered),
 		cmocka_unit_test(junk_is_counted_and_gone),
 		cmocka_unit_test(fd3_cookie_leads_to_the_other_lane),
 		cmocka_unit_test(fd4_plain_lane_takes_nothing_of_the_other),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -847,6 +848,35 @@ static void a_handshake_message_comes_to_its_lane(void **state)
 	udp_close(&b);
 }
 
+/*
+ * Whether datagrams of a card are joined, the kernel asks a socket of the group that it takes by a
+ * hash of the addresses, without the filter: one that says no costs some senders all joining.
+ */
+static void each_of_a_group_says_that_datagrams_may_be_joined(void **state)
+{
+	(void)state;
+	test_namespace_enter();
+	for (int joins = 0; joins < 2; ++joins) {
+		struct diag why = { 0 };
+		struct udp u;
+
+		assert_int_equal(
+			udp_bind(&(struct udp_config){ .workers = 2, .joins = joins }, &why, &u),
+			0);
+		for (int i = 0; i < 2 * UDP_SOCKETS; ++i) {
+			const int fd = i % 2 ? u.v6[i / 2] : u.v4[i / 2];
+			socklen_t len = sizeof(int);
+			int got = -1;
+
+			if (fd < 0)
+				continue;
+			assert_int_equal(getsockopt(fd, IPPROTO_UDP, UDP_GRO, &got, &len), 0);
+			assert_int_equal(got, joins);
+		}
+		udp_close(&u);
+	}
+}
+
 /* Each sender has its worker, whatever the receiver index; together they use all of them. */
 static void a_sender_stays_with_its_worker(void **state)
 {
@@ -998,6 +1028,7 @@ int main(void)
 		cmocka_unit_test(the_outer_packet_is_as_the_kernel_driver_sends_it),
 		cmocka_unit_test(packet_too_big_lowers_the_fragments),
 		cmocka_unit_test(a_handshake_message_comes_to_its_lane),
+		cmocka_unit_test(each_of_a_group_says_that_datagrams_may_be_joined),
 		cmocka_unit_test(a_sender_stays_with_its_worker),
 		cmocka_unit_test(sockets_go_through_numbers_and_back),
 		cmocka_unit_test(a_batch_is_the_same_as_its_datagrams),
