@@ -22,6 +22,8 @@ static const struct kernel_row {
 	unsigned int until;
 	struct offload_fault fault;
 } kernels[] = {
+	/* UDP_SEGMENT is not known, and passed over in silence: one giant datagram leaves. */
+	{ 0, KERNEL(4, 18, 0), { .off = OFFLOAD_UDP_GSO } },
 	/* UDP_GRO hands over datagrams of another protocol's socket, and cannot be asked for. */
 	{ 0, KERNEL(5, 12, 0), { .off = OFFLOAD_UDP_GRO } },
 	/* UDP super-packets written to a TUN are lost where they are unwrapped from VXLAN again. */

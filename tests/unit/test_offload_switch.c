@@ -60,6 +60,9 @@ static const struct {
 	unsigned int off;
 	bool equal_tail;
 } kernels[] = {
+	{ "4.4.0", OFFLOAD_UDP_GSO | OFFLOAD_UDP_GRO | OFFLOAD_JOIN_UDP, false },
+	{ "4.17.19", OFFLOAD_UDP_GSO | OFFLOAD_UDP_GRO | OFFLOAD_JOIN_UDP, false },
+	{ "4.18.0", OFFLOAD_UDP_GRO | OFFLOAD_JOIN_UDP, false },
 	{ "4.19.0-26-amd64", OFFLOAD_UDP_GRO | OFFLOAD_JOIN_UDP, false },
 	{ "5.11.22", OFFLOAD_UDP_GRO | OFFLOAD_JOIN_UDP, false },
 	{ "5.12.0", OFFLOAD_JOIN_UDP, false },
