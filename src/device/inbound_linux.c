@@ -53,7 +53,8 @@ static void give_up_kind(struct device *d, enum offload_kind kind)
 }
 
 /* Cut what was joined again, so that nothing of it is lost. */
-static void write_again(struct inbound *in, const struct iovec *parts, int count)
+static void write_again(struct inbound *in, const struct iovec *parts, int count, size_t packets,
+			bool gives_up)
 {
 	const size_t len = gather(in->refused, parts, count);
 	uint8_t *const packet = in->refused + SLOT;
@@ -63,12 +64,19 @@ static void write_again(struct inbound *in, const struct iovec *parts, int count
 	if (len <= OFFLOAD_HEADER ||
 	    !offload_split_begin(&split, in->refused, in->refused + OFFLOAD_HEADER,
 				 len - OFFLOAD_HEADER)) {
-		device_count_reject(in->d, REJECT_DELIVER_FAILED, NULL, 1);
+		device_count_reject(in->d, REJECT_DELIVER_FAILED, NULL, packets);
 		return;
 	}
-	give_up_kind(in->d, split.kind);
+	if (gives_up)
+		give_up_kind(in->d, split.kind);
 	for (size_t i = 0; i < split.count; ++i)
 		device_write_packet(in->d, in->number, packet, offload_split_next(&split, packet));
+}
+
+/* The link is down, the queue is full, or the device gone: no packet will do better alone. */
+static bool is_final(int error)
+{
+	return error == -EIO || error == -EAGAIN || error == -EBADFD;
 }
 
 static void write_joined(void *ctx, const struct iovec *parts, int count, size_t packets)
@@ -80,8 +88,8 @@ static void write_joined(void *ctx, const struct iovec *parts, int count, size_t
 	device_count(d, COUNT_TUN_WRITES, 1);
 	if (!error)
 		device_count(d, COUNT_TUN_WRITE_PACKETS, packets);
-	else if (packets > 1 && error == -EINVAL)
-		write_again(in, parts, count);
+	else if (packets > 1 && !is_final(error)) /* no memory for so much is no refusal */
+		write_again(in, parts, count, packets, error == -EINVAL);
 	else
 		device_count_reject(d, REJECT_DELIVER_FAILED, NULL, packets);
 }
