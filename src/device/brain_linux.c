@@ -197,7 +197,7 @@ static bool handle_output(struct brain *b)
 		return false; /* a result wakes us */
 	pthread_mutex_lock(&d->lock);
 	kind = core_pull(d->core, device_now(), &output);
-	pthread_cond_signal(&d->settled); /* asking tells that the last packet has gone */
+	pthread_cond_broadcast(&d->settled); /* asking tells that the last packet has gone */
 	pthread_mutex_unlock(&d->lock);
 	switch (kind) {
 	case OUTPUT_NONE:
@@ -340,7 +340,7 @@ static void follow_link(struct brain *b)
 	} else {
 		core_down(d->core, device_now());
 	}
-	pthread_cond_signal(&d->settled);
+	pthread_cond_broadcast(&d->settled);
 	pthread_mutex_unlock(&d->lock);
 	lanes_unlock(&d->lanes);
 	log_line(LOG_INFO, "link %s, MTU %u, UDP port %u", is_up ? "up" : "down", s->mtu,
