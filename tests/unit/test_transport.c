@@ -1181,9 +1181,77 @@ static void wipe_at_540_s(void **state)
 	pair_done(&pair);
 }
 
+/*
+ * The brain is stopped: no tick, no pull, no deadline is kept. Whoever carries packets goes by the
+ * clock alone.
+ */
+static void limits_hold_with_the_brain_stopped(void **state)
+{
+	const uint64_t since[] = { 0, 1, NS_PER_S, 360 * NS_PER_S, 86400 * NS_PER_S };
+	uint8_t packet[60];
+	struct datagram in_time, late;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(since); ++i) {
+		connect_pair();
+		pair_packet(&pair, 1, packet, sizeof(packet));
+		craft_next(1, packet, sizeof(packet), &in_time);
+		craft_next(1, packet, sizeof(packet), &late);
+		pair_jump(&pair, REJECT_AFTER_TIME - 1);
+		assert_int_equal(offer(1), TRANSPORT_SEAL);
+		pair_receive(&pair, 0, &in_time);
+		assert_int_equal(pair.host[0].delivered, 2);
+		pair_jump(&pair, 1 + since[i]);
+		for (uint8_t n = 2; n < 5; ++n)
+			assert_int_equal(offer(n), TRANSPORT_STAGE);
+		pair_receive(&pair, 0, &late);
+		assert_int_equal(pair.host[0].delivered, 2);
+		assert_int_equal(pair_rejects(&pair, 0, REJECT_EXPIRED), 1);
+		pair_done(&pair);
+	}
+}
+
+/*
+ * All workers sleep: not one packet, and nothing but the core's own deadlines. The wipe is one of
+ * them at both ends, and a tick that keeps it is all it takes, also where none was kept before.
+ */
+static void keys_are_wiped_with_all_workers_asleep(void **state)
+{
+	uint8_t keys[2][KEY_LEN];
+	uint64_t born;
+
+	(void)state;
+	for (int ticks = 0; ticks < 2; ++ticks) {
+		connect_pair();
+		pair.pass = lose_all;
+		born = pair.now.boot;
+		for (int i = 0; i < 2; ++i)
+			memcpy(keys[i], &pair.host[i].peer->current->keys.send, KEY_LEN);
+		for (int i = 0; i < 2; ++i)
+			assert_true(core_deadline(pair.host[i].core) <= born + WIPE_AFTER_TIME);
+		pair_jump(&pair, WIPE_AFTER_TIME - 1);
+		for (int i = 0; i < 2 && ticks; ++i) {
+			core_tick(pair.host[i].core, pair.now);
+			assert_true(core_deadline(pair.host[i].core) <= born + WIPE_AFTER_TIME);
+			assert_true(watch_holds(&pair.host[i].memory, keys[i]));
+		}
+		pair_jump(&pair, 1);
+		for (int i = 0; i < 2; ++i) {
+			core_tick(pair.host[i].core, pair.now);
+			assert_false(watch_holds(&pair.host[i].memory, keys[i]));
+			assert_null(pair.host[i].peer->current);
+			assert_null(pair.host[i].peer->previous);
+			assert_null(pair.host[i].peer->next);
+		}
+		pair_done(&pair);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(limits_hold_with_the_brain_stopped),
+		cmocka_unit_test(keys_are_wiped_with_all_workers_asleep),
 		cmocka_unit_test(fa1_inner_source_of_another_peer),
 		cmocka_unit_test(fa1_each_of_a_batch_by_its_own_source),
 		cmocka_unit_test(fa2_nested_prefix_belongs_to_the_longest),
