@@ -11,7 +11,7 @@
 #include "control/uapi.h"
 #include "crypto/crypto.h"
 
-enum { REWRITE_AT_ONCE = 1 << 20 };
+enum { REWRITE_AT_ONCE = 1 << 20, PIECE = 64 << 10 };
 
 /* A peer counts as having a session for so long: what WireGuard calls REJECT_AFTER_TIME. */
 #define SESSION_LIFE (180 * NS_PER_S)
@@ -26,16 +26,53 @@ int keeper_open(struct keeper *k, struct device *d, int records)
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+/* What was written so far goes to the record; the buffer is used again. */
+static int move_text(struct keeper *k, struct buffer *text)
+{
+	int error = buffer_ok(text) ? 0 : -ENOMEM;
+
+	if (!error)
+		error = records_add(&k->records, text->bytes, text->len);
+	text->len = 0;
+	return error;
+}
+
+/* A patch may be of a million peers: its text is never in memory as a whole. */
+static int add_peers(struct keeper *k, struct buffer *text, const struct model *m)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < m->peer_count && !error; ++i) {
+		uapi_write_patch_peer(text, &m->peers[i]);
+		if (text->len >= PIECE)
+			error = move_text(k, text);
+	}
+	return error;
+}
+
+static int finish(struct keeper *k, struct buffer *text)
+{
+	int error;
+
+	uapi_write_patch_end(text);
+	error = move_text(k, text);
+	return error ? error : records_finish(&k->records);
+}
+
 static int prepare(struct keeper *k, enum record_kind kind, const struct model *patch)
 {
 	struct buffer text;
 	int error;
 
 	buffer_init(&text);
-	uapi_write_patch(&text, patch);
-	error = buffer_ok(&text) ? records_prepare(&k->records, kind, text.bytes, text.len)
-				 : -ENOMEM;
+	records_start(&k->records, kind);
+	uapi_write_patch_device(&text, patch);
+	error = add_peers(k, &text, patch);
+	if (!error)
+		error = finish(k, &text);
 	buffer_done(&text);
+	if (error)
+		records_cancel(&k->records);
 	return error;
 }
 
@@ -78,44 +115,95 @@ static uint64_t real_now(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-static void record_sessions(struct keeper *k, const struct model *m)
+static void record_sessions(struct keeper *k, const struct model *m, size_t *left)
 {
 	const uint64_t now = real_now();
-	size_t count = 0;
 
-	for (size_t i = 0; i < m->peer_count && count < DEVICE_RESUME_MAX; ++i) {
+	for (size_t i = 0; i < m->peer_count && *left; ++i) {
 		const struct model_peer *p = &m->peers[i];
 
 		if (!p->has_endpoint || now - p->handshake_real > SESSION_LIFE)
 			continue;
 		record_session(k, &p->public_key, &p->endpoint);
-		++count;
+		--*left;
 	}
+}
+
+/* Each piece of the device's state in turn, as long as each is satisfied. */
+static int walk(struct keeper *k, int (*each)(struct keeper *k, const struct model *m, void *ctx),
+		void *ctx)
+{
+	struct model_cursor cursor = { 0 };
+	int error;
+
+	do {
+		struct model m;
+
+		model_init(&m);
+		error = device_get(k->device, &cursor, &m);
+		if (!error)
+			error = each(k, &m, ctx);
+		model_done(&m);
+	} while (!error && cursor.serial);
+	return error;
+}
+
+struct whole {
+	struct buffer text;
+	bool has_begun;
+};
+
+static int add_piece(struct keeper *k, const struct model *m, void *ctx)
+{
+	struct whole *w = ctx;
+	struct model device = *m;
+
+	device.replace_peers = true;
+	if (!w->has_begun)
+		uapi_write_patch_device(&w->text, &device);
+	crypto_wipe(&device, sizeof(device));
+	w->has_begun = true;
+	return add_peers(k, &w->text, m);
+}
+
+static int prepare_whole(struct keeper *k)
+{
+	struct whole w = { 0 };
+	int error;
+
+	buffer_init(&w.text);
+	records_start(&k->records, RECORD_SET);
+	error = walk(k, add_piece, &w);
+	if (!error)
+		error = finish(k, &w.text);
+	buffer_done(&w.text);
+	if (error)
+		records_cancel(&k->records);
+	return error;
+}
+
+static int add_sessions(struct keeper *k, const struct model *m, void *ctx)
+{
+	size_t *left = ctx;
+
+	record_sessions(k, m, left);
+	return *left ? 0 : -ECANCELED;
 }
 
 /* One record of all there is takes the place of the others. */
 static void rewrite(struct keeper *k)
 {
-	struct model_cursor cursor = { 0 };
-	struct model m;
-	int error;
+	size_t left = DEVICE_RESUME_MAX;
+	const int error = prepare_whole(k);
 
-	model_init(&m);
-	do
-		error = device_get(k->device, &cursor, &m);
-	while (!error && cursor.serial);
-	m.replace_peers = true;
-	if (!error)
-		error = prepare(k, RECORD_SET, &m);
 	if (error) {
 		log_line(LOG_WARN, "the records of the configuration cannot be tidied up: %s",
 			 strerror(-error));
-	} else {
-		records_commit_rewrite(&k->records);
-		memset(k->sessions, 0, sizeof(k->sessions));
-		record_sessions(k, &m);
+		return;
 	}
-	model_done(&m);
+	records_commit_rewrite(&k->records);
+	memset(k->sessions, 0, sizeof(k->sessions));
+	(void)walk(k, add_sessions, &left); /* who is left out is found by its next packet */
 }
 
 /* Does a secret in an older record go out of use? */

@@ -52,6 +52,10 @@ MUST_CHECK enum uapi_status uapi_parse(struct uapi_parser *p, const char *bytes,
 void uapi_write_model(struct buffer *b, const struct model *m);
 /* A whole set request from "set=1" to the blank line, in wg(8)'s order. */
 void uapi_write_patch(struct buffer *b, const struct model *patch);
+/* The same in pieces: what is the device's own, each peer, and the end. */
+void uapi_write_patch_device(struct buffer *b, const struct model *patch);
+void uapi_write_patch_peer(struct buffer *b, const struct model_peer *p);
+void uapi_write_patch_end(struct buffer *b);
 /*
  * The rows of a diagnose's answer: one line per row, "key=" and columns split by one space, always
  * all of them. Numbers are decimal, keys 64 hex digits, the last time is seconds and nanoseconds

@@ -97,7 +97,7 @@ void uapi_write_model(struct buffer *b, const struct model *m)
 		write_peer(b, &m->peers[i]);
 }
 
-static void write_peer_patch(struct buffer *b, const struct model_peer *p)
+void uapi_write_patch_peer(struct buffer *b, const struct model_peer *p)
 {
 	put_key_row(b, "public_key", p->public_key.bytes);
 	if (p->update_only)
@@ -115,7 +115,7 @@ static void write_peer_patch(struct buffer *b, const struct model_peer *p)
 	put_allowed_rows(b, p);
 }
 
-void uapi_write_patch(struct buffer *b, const struct model *patch)
+void uapi_write_patch_device(struct buffer *b, const struct model *patch)
 {
 	put(b, "set=1\n");
 	if (patch->has_private_key)
@@ -126,9 +126,19 @@ void uapi_write_patch(struct buffer *b, const struct model *patch)
 		put_uint_row(b, "fwmark", patch->fwmark);
 	if (patch->replace_peers)
 		put(b, "replace_peers=true\n");
-	for (size_t i = 0; i < patch->peer_count; ++i)
-		write_peer_patch(b, &patch->peers[i]);
+}
+
+void uapi_write_patch_end(struct buffer *b)
+{
 	put(b, "\n");
+}
+
+void uapi_write_patch(struct buffer *b, const struct model *patch)
+{
+	uapi_write_patch_device(b, patch);
+	for (size_t i = 0; i < patch->peer_count; ++i)
+		uapi_write_patch_peer(b, &patch->peers[i]);
+	uapi_write_patch_end(b);
 }
 
 static void put_place(struct buffer *b, const struct endpoint *e)

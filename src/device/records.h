@@ -39,9 +39,10 @@ struct records {
 	size_t size; /* of the file, as it was found */
 	uint64_t begin;
 	uint64_t end;
-	uint64_t prepared; /* where the record ends that was written and waits for its commit; 0:
-			      none */
-	uint64_t live;     /* length of the records as they were last rewritten */
+	uint64_t prepared;     /* where the record ends that is being written, or waits for its
+				  commit; 0: none */
+	enum record_kind kind; /* of that one */
+	uint64_t live;         /* length of the records as they were last rewritten */
 };
 
 MUST_CHECK int records_open(struct records *r, int fd); /* 0 or -errno */
@@ -52,6 +53,10 @@ MUST_CHECK int records_replay(struct records *r,
 /* Write it, but without its commit word. -errno: nothing changed. */
 MUST_CHECK int records_prepare(struct records *r, enum record_kind kind, const void *bytes,
 			       size_t len);
+/* The same in pieces: start, add any number of times, finish. After -errno the record is gone. */
+void records_start(struct records *r, enum record_kind kind);
+MUST_CHECK int records_add(struct records *r, const void *bytes, size_t len);
+MUST_CHECK int records_finish(struct records *r);
 void records_commit(struct records *r);
 void records_cancel(struct records *r); /* wiped */
 /* Is most of it superseded? */

@@ -86,20 +86,46 @@ int records_replay(struct records *r, int (*told)(void *ctx, const struct record
 	return cut(r, r->size);
 }
 
+static int give_up(struct records *r, uint64_t to, int error)
+{
+	(void)cut(r, to); /* the first error is the one to tell */
+	return error;
+}
+
+void records_start(struct records *r, enum record_kind kind)
+{
+	r->kind = kind;
+	r->prepared = r->end + sizeof(struct record_header);
+}
+
+int records_add(struct records *r, const void *bytes, size_t len)
+{
+	const int error = write_at(r->fd, r->prepared, bytes, len);
+
+	if (error)
+		return give_up(r, r->prepared + len, error);
+	r->prepared += len;
+	return 0;
+}
+
+int records_finish(struct records *r)
+{
+	const struct record_header h = { .kind = r->kind, .len = r->prepared - r->end - sizeof(h) };
+	const int error = write_at(r->fd, r->end, &h, sizeof(h));
+
+	if (error)
+		return give_up(r, r->prepared, error);
+	r->prepared += record_padding(r->prepared);
+	return 0;
+}
+
 int records_prepare(struct records *r, enum record_kind kind, const void *bytes, size_t len)
 {
-	const struct record_header h = { .kind = kind, .len = len };
-	const uint64_t body = r->end + sizeof(h);
-	int error = write_at(r->fd, r->end, &h, sizeof(h));
+	int error;
 
-	if (!error)
-		error = write_at(r->fd, body, bytes, len);
-	if (error) {
-		(void)cut(r, body + len); /* the first error is the one to tell */
-		return error;
-	}
-	r->prepared = body + len + record_padding(body + len);
-	return 0;
+	records_start(r, kind);
+	error = records_add(r, bytes, len);
+	return error ? error : records_finish(r);
 }
 
 void records_commit(struct records *r)
