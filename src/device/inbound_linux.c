@@ -11,8 +11,9 @@
 #include "device/offload_switch.h"
 
 enum {
-	TURN = 8,          /* receives, of up to UDP_SLOTS_MAX slots each */
-	SLOT = 65536 + 64, /* beyond: a virtio header with the largest super-packet */
+	TURN = 8,               /* receives, of up to UDP_SLOTS_MAX slots each */
+	TURN_BYTES = 512 << 10, /* and what they bring: the other direction waits meanwhile */
+	SLOT = 65536 + 64,      /* beyond: a virtio header with the largest super-packet */
 };
 
 /* How the joining kinds follow from the switches. */
@@ -185,15 +186,17 @@ void inbound_drain(struct inbound *in, int fd)
 {
 	const struct offload_sink sink = { .write = write_joined, .ctx = in };
 
-	for (int turn = 0; turn < TURN; ++turn) {
+	for (size_t turn = 0, bytes = 0; turn < TURN && bytes < TURN_BYTES; ++turn) {
 		const int n = udp_receive(fd, in->slots, UDP_SLOTS_MAX);
 
 		if (n < 0)
 			return;
 		device_count(in->d, COUNT_UDP_RECEIVES, (uint64_t)n);
 		offload_join_init(&in->join, &sink, kinds_of(in->d), in->d->tun.header > 0);
-		for (int i = 0; i < n; ++i)
+		for (int i = 0; i < n; ++i) {
+			bytes += in->slots[i].len;
 			take_slot(in, &in->slots[i]);
+		}
 		end_run(in);
 		offload_join_flush(&in->join); /* the slots are used again */
 		if (n < UDP_SLOTS_MAX)

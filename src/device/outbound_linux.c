@@ -11,7 +11,8 @@
 #include "device/offload_switch.h"
 
 enum {
-	TURN = 64, /* reads */
+	TURN = 64,              /* reads */
+	TURN_BYTES = 512 << 10, /* and what they bring: the other direction waits meanwhile */
 	INPUT = OFFLOAD_MAX + 1,
 	MESSAGE_OVERHEAD_MAX = MESSAGE_OVERHEAD + MESSAGE_PADDING,
 	SLAB = 4 * 65536,
@@ -20,6 +21,7 @@ enum {
 
 /* How long a packet waits for the brain. */
 #define FLUSH_WAIT_NS 2000000L
+#define FLUSH_WAIT_MAX (10 * NS_PER_MS) /* other peers of this worker wait behind it */
 #define UP_WAIT_NS 10000000L
 enum { UP_WAITS = 10 };
 
@@ -67,11 +69,15 @@ static void wait_until_up(struct outbound *o)
 static enum transport_verdict send_in_order(struct outbound *o, struct sending *ret)
 {
 	struct device *d = o->d;
+	const uint64_t until = device_now().boot + FLUSH_WAIT_MAX;
 	enum transport_verdict verdict;
+	struct moment now;
 
-	do
-		verdict = transport_send(d->core, device_now(), &o->head, o->count, ret);
-	while (verdict == TRANSPORT_FLUSHING && wait_settled(d, FLUSH_WAIT_NS));
+	do {
+		now = device_now();
+		verdict = transport_send(d->core, now, &o->head, o->count, ret);
+	} while (verdict == TRANSPORT_FLUSHING && now.boot < until &&
+		 wait_settled(d, FLUSH_WAIT_NS));
 	return verdict;
 }
 
@@ -320,7 +326,7 @@ bool outbound_drain(struct outbound *o)
 	struct device *d = o->d;
 	uint8_t header[OFFLOAD_HEADER];
 
-	for (int i = 0; i < TURN; ++i) {
+	for (size_t i = 0, bytes = 0; i < TURN && bytes < TURN_BYTES; ++i) {
 		const ssize_t n = tun_read(&d->tun, o->number, header, o->input, INPUT);
 
 		device_count(d, COUNT_TUN_READS, n != -EAGAIN);
@@ -333,6 +339,7 @@ bool outbound_drain(struct outbound *o)
 		if (n < 0)
 			break;
 		carry(o, header, (size_t)n);
+		bytes += (size_t)n;
 	}
 	flush(o);
 	return true;
