@@ -192,6 +192,25 @@ static void fd6_cookie_round_trip(void **state)
 	}
 }
 
+/* One mac2 in 256 begins with a zero, and claims a cookie all the same. */
+static void mac2_may_begin_with_a_zero(void **state)
+{
+	unsigned int seen = 0;
+	struct pair p;
+
+	(void)state;
+	set_up(&p);
+	assert_int_equal(send_and_check(&p), COOKIE_MAC1_OK);
+	assert_true(exchange(&p));
+	for (uint32_t i = 0; i < 4000; ++i) {
+		store32_le(p.message + 8, i);
+		assert_int_equal(send_and_check(&p), COOKIE_MAC2_OK);
+		seen += p.message[INITIATION - 16] == 0;
+	}
+	assert_true(seen > 0);
+	tear_down(&p);
+}
+
 static void every_bit_of_a_message_counts(void **state)
 {
 	struct pair p;
@@ -479,6 +498,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fd6_cookie_round_trip),
+		cmocka_unit_test(mac2_may_begin_with_a_zero),
 		cmocka_unit_test(every_bit_of_a_message_counts),
 		cmocka_unit_test(every_bit_of_a_reply_counts),
 		cmocka_unit_test(reply_must_be_asked_for),
