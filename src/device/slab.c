@@ -176,6 +176,13 @@ static void *take_small(struct slab *s, uint32_t size)
 	return block;
 }
 
+/* Memory that is locked (harden.h) wants the other word, which kernels before 5.18 don't know. */
+static void give_to_system(void *p, size_t len)
+{
+	if (madvise(p, len, MADV_DONTNEED) < 0)
+		(void)madvise(p, len, MADV_DONTNEED_LOCKED); /* else it stays ours */
+}
+
 static void give_small(struct slab *s, void *block)
 {
 	struct piece *p = (struct piece *)((uintptr_t)block & ~(uintptr_t)(PIECE - 1));
@@ -193,7 +200,7 @@ static void give_small(struct slab *s, void *block)
 	list_append(&s->empty, &p->of_class);
 	--s->in_use;
 	++s->in_waiting;
-	(void)madvise((char *)p + PAGE, PIECE - PAGE, MADV_DONTNEED); /* else it stays ours */
+	give_to_system((char *)p + PAGE, PIECE - PAGE);
 }
 
 static void *take(void *ctx, size_t len)

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -95,11 +97,48 @@ static void empty_pieces_cost_nothing(void **state)
 	assert_null(slab_free(NULL));
 }
 
+/* How much of the process is in memory, as the kernel counts it. */
+static size_t resident(void)
+{
+	unsigned long all, here;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu %lu", &all, &here), 2);
+	(void)fclose(f);
+	return here * 4096;
+}
+
+/* The engine locks its memory where it may, and locked pages are not given back by every call. */
+static void empty_pieces_of_locked_memory_cost_nothing(void **state)
+{
+	enum { N = 20000, LEN = 1200 };
+	static void *held[N];
+	struct slab *s = slab_new();
+	struct memory m = slab_memory(s);
+	size_t before, full;
+
+	(void)state;
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
+		skip();
+	before = resident();
+	for (size_t i = 0; i < N; ++i)
+		assert_non_null(held[i] = memory_take(&m, LEN));
+	full = resident() - before;
+	assert_true(full > (size_t)N * LEN / 2);
+	for (size_t i = 0; i < N; ++i)
+		memory_give(&m, held[i], LEN);
+	assert_true(resident() - before < full / 2);
+	(void)munlockall();
+	assert_null(slab_free(s));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_are_zeroed_and_apart),
 		cmocka_unit_test(empty_pieces_cost_nothing),
+		cmocka_unit_test(empty_pieces_of_locked_memory_cost_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
