@@ -29,16 +29,22 @@ static int write_at(int fd, uint64_t at, const void *bytes, size_t len)
 	return 0;
 }
 
+/* A hole reads as zeros, and its memory is given back. */
+static int punch(int fd, uint64_t from, uint64_t to)
+{
+	if (from >= to)
+		return 0;
+	return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+			 (off_t)(to - from)) < 0
+		       ? -errno
+		       : 0;
+}
+
 /* What is beyond was never committed, and zeros must follow: old bytes could look like a record. */
 static int cut(struct records *r, uint64_t to)
 {
 	r->prepared = 0;
-	if (to <= r->end)
-		return 0;
-	return fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)r->end,
-			 (off_t)(to - r->end)) < 0
-		       ? -errno
-		       : 0;
+	return punch(r->fd, r->end, to);
 }
 
 static int walk(struct records *r, const uint8_t *file, size_t len,
@@ -83,7 +89,8 @@ int records_replay(struct records *r, int (*told)(void *ctx, const struct record
 			return error;
 	}
 	r->live = r->end - r->begin;
-	return cut(r, r->size);
+	error = punch(r->fd, RECORDS_FIRST, r->begin); /* an engine died within a rewrite */
+	return error ? error : cut(r, r->size);
 }
 
 static int give_up(struct records *r, uint64_t to, int error)
@@ -151,7 +158,6 @@ bool records_want_rewrite(const struct records *r)
 	return r->end - r->begin > 2 * r->live + REWRITE_MIN;
 }
 
-/* A hole reads as zeros, and its memory is given back. */
 void records_commit_rewrite(struct records *r)
 {
 	const struct records_header h = { .begin = r->end };
@@ -160,9 +166,8 @@ void records_commit_rewrite(struct records *r)
 
 	records_commit(r);
 	error = write_at(r->fd, 0, &h, sizeof(h));
-	if (!error && fallocate(r->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)old,
-				(off_t)(h.begin - old)) < 0)
-		error = -errno;
+	if (!error)
+		error = punch(r->fd, old, h.begin);
 	if (error)
 		log_line(LOG_ERROR, "old records are not wiped: %s", strerrordesc_np(-error));
 	r->begin = h.begin;

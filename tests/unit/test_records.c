@@ -178,6 +178,24 @@ static void a_rewrite_replaces_and_wipes(void **state)
 	expect(&want);
 }
 
+/* The engine died behind its new header, with the old records still there. */
+static void a_rewrite_that_was_cut_short_is_finished(void **state)
+{
+	static struct seen want;
+	uint8_t begin[8];
+
+	(void)state;
+	memset(&want, 0, sizeof(want));
+	append(RECORD_SET, "SECRETSECRET");
+	store64_le(begin, records.end);
+	append(RECORD_SET, "all");
+	assert_int_equal(pwrite(fd, begin, sizeof(begin), 0), sizeof(begin));
+	add(&want, RECORD_SET, "all", 3);
+	expect(&want);
+	assert_false(holds("SECRETSECRET"));
+	expect(&want);
+}
+
 static void a_rewrite_is_wanted_when_most_is_old(void **state)
 {
 	static const char text[LONGEST] = { 0 };
@@ -328,6 +346,7 @@ int main(void)
 		RECORDS_TEST(what_was_not_committed_does_not_count),
 		RECORDS_TEST(old_bytes_never_look_like_a_record),
 		RECORDS_TEST(a_rewrite_replaces_and_wipes),
+		RECORDS_TEST(a_rewrite_that_was_cut_short_is_finished),
 		RECORDS_TEST(a_rewrite_is_wanted_when_most_is_old),
 		RECORDS_TEST(a_reader_may_refuse),
 		RECORDS_TEST(whatever_stands_there_is_read_within_bounds),
