@@ -57,38 +57,54 @@ static const int allowed[] = {
 	SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
+	SCMP_SYS(getpid), /* abort asks both */
 	SCMP_SYS(gettid),
 };
 
-/* With one argument looked at: (argument & mask) == value. */
+/*
+ * With one or two arguments looked at: (argument & mask) == value. Ourselves only: other engines
+ * may have the same uid.
+ */
 static const struct {
 	int call;
-	struct scmp_arg_cmp only;
+	unsigned int count;
+	struct scmp_arg_cmp only[2];
 } restricted[] = {
 	/* memory is never made executable */
-	{ SCMP_SYS(mmap), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
-	{ SCMP_SYS(mprotect), { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } },
+	{ SCMP_SYS(mmap), 1, { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } } },
+	{ SCMP_SYS(mprotect), 1, { { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 } } },
 	/* threads, not processes */
-	{ SCMP_SYS(clone), { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } },
+	{ SCMP_SYS(clone), 1, { { 0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD } } },
 	/* a helper steps back behind the packets */
-	{ SCMP_SYS(setpriority), { 0, SCMP_CMP_EQ, PRIO_PROCESS, 0 } },
+	{ SCMP_SYS(setpriority),
+	  2,
+	  { { 0, SCMP_CMP_EQ, PRIO_PROCESS, 0 }, { 1, SCMP_CMP_EQ, 0, 0 } } },
 	/* a doorman preempts nobody */
-	{ SCMP_SYS(sched_setscheduler), { 1, SCMP_CMP_EQ, SCHED_BATCH, 0 } },
+	{ SCMP_SYS(sched_setscheduler),
+	  2,
+	  { { 0, SCMP_CMP_EQ, 0, 0 }, { 1, SCMP_CMP_EQ, SCHED_BATCH, 0 } } },
 	/* who a client of the UAPI is */
-	{ SCMP_SYS(getsockopt), { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 } },
-	/* abort */
-	{ SCMP_SYS(tgkill), { 2, SCMP_CMP_EQ, SIGABRT, 0 } },
+	{ SCMP_SYS(getsockopt), 1, { { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 } } },
 };
 
 size_t filter_size(void)
 {
-	return ELEMENTS(allowed) + ELEMENTS(restricted);
+	return ELEMENTS(allowed) + ELEMENTS(restricted) + 1; /* and tgkill */
 }
 
 /* An architecture may lack a call of the list (EFAULT, EDOM): then nobody calls it. */
 static bool is_added(int error)
 {
 	return error == 0 || error == -EFAULT || error == -EDOM;
+}
+
+/* abort, and of nobody else. */
+static int add_abort(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp only[] = { { 0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0 },
+					     { 2, SCMP_CMP_EQ, SIGABRT, 0 } };
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), ELEMENTS(only), only);
 }
 
 static int add_rules(scmp_filter_ctx ctx)
@@ -98,8 +114,10 @@ static int add_rules(scmp_filter_ctx ctx)
 	for (size_t i = 0; i < ELEMENTS(allowed) && is_added(error); ++i)
 		error = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; i < ELEMENTS(restricted) && is_added(error); ++i)
-		error = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, restricted[i].call, 1,
-					       &restricted[i].only);
+		error = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, restricted[i].call,
+					       restricted[i].count, restricted[i].only);
+	if (is_added(error))
+		error = add_abort(ctx);
 	/* Its flags stand in memory, where a filter can't look: the C library then takes clone. */
 	if (is_added(error))
 		error = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);

@@ -48,7 +48,7 @@ static void *work(void *ctx)
 	struct helper *h = ctx;
 	struct handshake_job job;
 
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* else we are merely less polite */
+	(void)setpriority(PRIO_PROCESS, 0, NICE); /* this thread; else we are merely less polite */
 	while (next_job(h, &job)) {
 		handshake_compute(&job);
 		give_back(h, &job);

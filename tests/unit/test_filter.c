@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +21,8 @@
 #include "base/bytes.h"
 
 enum { CALLS_MAX = 42 };
+
+static pid_t parent;
 
 static void *do_nothing(void *ctx)
 {
@@ -91,6 +95,34 @@ static void ask_of_network(void)
 	(void)!getsockopt(0, 6, 1, &value, &len);
 }
 
+/* With the user `warren' all engines of a host have one uid. */
+static void abort_parent(void)
+{
+	(void)!syscall(SYS_tgkill, parent, parent, SIGABRT);
+}
+
+static void slow_parent(void)
+{
+	(void)!setpriority(PRIO_PROCESS, (id_t)parent, 1);
+}
+
+static void slow_user(void)
+{
+	(void)!setpriority(PRIO_USER, 0, 1);
+}
+
+static void schedule_parent(void)
+{
+	(void)!sched_setscheduler(parent, SCHED_BATCH, &(struct sched_param){ 0 });
+}
+
+static void step_back(void)
+{
+	if (setpriority(PRIO_PROCESS, 0, 1) ||
+	    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 }))
+		_exit(4);
+}
+
 /* What a tracer makes of a call that it lets fail. */
 static void no_call(void)
 {
@@ -114,13 +146,20 @@ static const struct {
 	{ "ptrace", look_into_another, true },
 	{ "kill", kill_parent, true },
 	{ "a socket option of TCP", ask_of_network, true },
+	{ "priority of a thread of ours", step_back, false },
+	{ "SIGABRT to another process", abort_parent, true },
+	{ "priority of another process", slow_parent, true },
+	{ "priority of all of our user", slow_user, true },
+	{ "scheduling of another process", schedule_parent, true },
 };
 
 static int status_of(void (*act)(void))
 {
-	const pid_t pid = fork();
+	pid_t pid;
 	int status;
 
+	parent = getpid();
+	pid = fork();
 	if (pid == 0) {
 		start_thread(); /* as sandbox_enter does */
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || filter_install())
@@ -173,6 +212,19 @@ static void the_whole_process_dies(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
+/* An assertion is told from a forbidden call in the monitor's log. */
+static void an_abort_is_one(void **state)
+{
+	int status;
+
+	(void)state;
+	if (filter_size() == 0)
+		skip();
+	status = status_of(abort);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static void fs2_the_list_is_short(void **state)
 {
 	(void)state;
@@ -184,6 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fs2_a_forbidden_call_kills),
 		cmocka_unit_test(the_whole_process_dies),
+		cmocka_unit_test(an_abort_is_one),
 		cmocka_unit_test(fs2_the_list_is_short),
 	};
 
