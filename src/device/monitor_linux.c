@@ -229,9 +229,11 @@ static bool serve(struct monitor *m)
 		return false;
 	}
 	answer(m, &r, &reply);
-	if (send_reply(m, &reply) < 0)
-		close_fd(&m->requests);
-	return m->requests >= 0;
+	if (send_reply(m, &reply) == 0)
+		return true;
+	kill_engine(m); /* dead already, or it asks and never listens */
+	close_fd(&m->requests);
+	return false;
 }
 
 static void serve_all(struct monitor *m)
@@ -408,7 +410,7 @@ static void handle(struct monitor *m, const struct pollfd *signals, const struct
 		serve_all(m);
 	if (link->revents && link_handle(&m->link))
 		send_news(m);
-	if (news->revents & POLLOUT)
+	if (news->revents) /* room, or nobody who reads it */
 		send_news(m);
 	if (guest->revents && g->is_over(g->ctx))
 		end_engine(m, MONITOR_GUEST_OVER);
@@ -451,6 +453,7 @@ static int open_all(struct monitor *m)
 
 	monitor_hold_signals();
 	(void)signal(SIGPIPE, SIG_IGN); /* can't fail for a signal that exists */
+	(void)signal(SIGCHLD, SIG_DFL); /* likewise; ignored, as it may be inherited, none comes */
 	m->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (m->signals < 0)
 		return -errno;

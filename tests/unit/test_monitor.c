@@ -185,6 +185,56 @@ static void one_that_cannot_start_is_not_tried_again(void **state)
 	assert_int_equal(shared->running, 0);
 }
 
+static int mortal(void *ctx, const struct engine_start *start)
+{
+	(void)ctx;
+	broker_running(&start->broker);
+	if (shared->engines++ == 0)
+		kill(getpid(), SIGKILL);
+	return wait_for_end(start);
+}
+
+/* Who started us may have ignored SIGCHLD, and that is inherited: no death would ever be told. */
+static void a_death_is_seen_where_they_were_ignored(void **state)
+{
+	pid_t monitor;
+
+	(void)state;
+	(void)signal(SIGCHLD, SIG_IGN);
+	monitor = start_monitor(mortal);
+	(void)signal(SIGCHLD, SIG_DFL);
+	for (int i = 0; i < 2000 && *(volatile int *)&shared->engines < 2; ++i)
+		usleep(1000);
+	kill(monitor, *(volatile int *)&shared->engines < 2 ? SIGKILL : SIGTERM);
+	expect_end(monitor, MONITOR_SIGNALLED);
+}
+
+/* An engine that asks and asks and never listens is not itself any more either. */
+static int asker(void *ctx, const struct engine_start *start)
+{
+	const struct request r = { .kind = REQUEST_RUNNING };
+
+	(void)ctx;
+	if (shared->engines++)
+		return orderly(ctx, start);
+	for (int i = 0; i < 100000; ++i)
+		if (send(start->broker.requests, &r, sizeof(r), MSG_NOSIGNAL) < 0)
+			break;
+	for (;;)
+		pause();
+	return 0;
+}
+
+static void who_never_listens_is_killed(void **state)
+{
+	const pid_t monitor = start_monitor(asker);
+
+	(void)state;
+	wait_for(&shared->engines, 2);
+	kill(monitor, SIGTERM);
+	expect_end(monitor, MONITOR_SIGNALLED);
+}
+
 /* What each engine in turn sends, and is killed for. */
 static int garbage(void *ctx, const struct engine_start *start)
 {
@@ -438,6 +488,8 @@ int main(void)
 		MONITOR_TEST(each_ending_signal_ends_in_order),
 		MONITOR_TEST(an_engine_that_does_not_end_is_killed),
 		MONITOR_TEST(one_that_cannot_start_is_not_tried_again),
+		MONITOR_TEST(a_death_is_seen_where_they_were_ignored),
+		MONITOR_TEST(who_never_listens_is_killed),
 		MONITOR_TEST(what_is_no_request_kills_who_sent_it),
 		MONITOR_TEST(sockets_in_use_outlive_an_engine),
 		MONITOR_TEST(floors_are_kept_by_key),
