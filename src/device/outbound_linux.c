@@ -170,6 +170,8 @@ static bool send_run(struct outbound *o, const struct sending *s,
 		send_limit_refused(&o->limits, &s->to, segment, error != EIO, s->reserved);
 		return false;
 	}
+	if (sent == UDP_SENT)
+		send_limit_passed(&o->limits, &s->to, segment);
 	ret->failed |= sent == UDP_FAILED;
 	ret->source_is_gone |= sent == UDP_SENT_WITHOUT_SOURCE;
 	ret->bytes += sent == UDP_FAILED ? 0 : len;

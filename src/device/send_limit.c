@@ -42,3 +42,11 @@ void send_limit_refused(struct send_limits *l, const struct endpoint *to, size_t
 		.pause = pause,
 	};
 }
+
+void send_limit_passed(struct send_limits *l, const struct endpoint *to, size_t segment)
+{
+	struct send_limit *row = &l->rows[place(to)];
+
+	if (row->segment && segment >= row->segment && endpoint_equal(&row->to, to))
+		*row = (struct send_limit){ 0 };
+}

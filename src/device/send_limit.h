@@ -34,5 +34,7 @@ MUST_CHECK bool send_limit_allows(const struct send_limits *l, const struct endp
 /* A batch of this segment size was refused. By size: shorter ones may pass. Else none. */
 void send_limit_refused(struct send_limits *l, const struct endpoint *to, size_t segment,
 			bool by_size, uint64_t now);
+/* A batch of this segment size went out: what was known against it holds no longer. */
+void send_limit_passed(struct send_limits *l, const struct endpoint *to, size_t segment);
 
 #endif

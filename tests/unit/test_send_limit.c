@@ -59,6 +59,24 @@ static void the_pause_doubles_up_to_ten_minutes(void **state)
 	assert_true(send_limit_allows(&l, &a, 1452, now));
 }
 
+static void a_way_that_is_wide_again_begins_anew(void **state)
+{
+	struct send_limits l = { 0 };
+	const struct endpoint a = endpoint(1, 1), b = endpoint(1, 2);
+	uint64_t now = NS_PER_S;
+
+	(void)state;
+	for (int i = 0; i < 5; ++i)
+		send_limit_refused(&l, &a, 1452, true, now);
+	send_limit_passed(&l, &a, 1451); /* says nothing of longer ones */
+	send_limit_passed(&l, &b, 1452); /* nor another's way */
+	assert_false(send_limit_allows(&l, &a, 1452, now + 100 * NS_PER_S));
+	send_limit_passed(&l, &a, 1452);
+	assert_true(send_limit_allows(&l, &a, 1452, now));
+	send_limit_refused(&l, &a, 1452, true, now);
+	assert_true(send_limit_allows(&l, &a, 1452, now + 10 * NS_PER_S));
+}
+
 /* Whatever meets in one place: nobody is held to another's limit. */
 static void a_limit_is_of_one_endpoint(void **state)
 {
@@ -89,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_refused_size_is_left_alone_for_a_while),
 		cmocka_unit_test(the_pause_doubles_up_to_ten_minutes),
+		cmocka_unit_test(a_way_that_is_wide_again_begins_anew),
 		cmocka_unit_test(a_limit_is_of_one_endpoint),
 	};
 
