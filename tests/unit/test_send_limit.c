@@ -62,14 +62,18 @@ static void the_pause_doubles_up_to_ten_minutes(void **state)
 static void a_way_that_is_wide_again_begins_anew(void **state)
 {
 	struct send_limits l = { 0 };
-	const struct endpoint a = endpoint(1, 1), b = endpoint(1, 2);
+	const struct endpoint a = endpoint(1, 1);
+	struct endpoint b = a;
 	uint64_t now = NS_PER_S;
 
 	(void)state;
 	for (int i = 0; i < 5; ++i)
 		send_limit_refused(&l, &a, 1452, true, now);
-	send_limit_passed(&l, &a, 1451); /* says nothing of longer ones */
-	send_limit_passed(&l, &b, 1452); /* nor another's way */
+	send_limit_passed(&l, &a, 1451);                   /* says nothing of longer ones */
+	for (unsigned int port = 2; port < 1000; ++port) { /* nor another's way */
+		b.port = (uint16_t)port;
+		send_limit_passed(&l, &b, 1452);
+	}
 	assert_false(send_limit_allows(&l, &a, 1452, now + 100 * NS_PER_S));
 	send_limit_passed(&l, &a, 1452);
 	assert_true(send_limit_allows(&l, &a, 1452, now));
