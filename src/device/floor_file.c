@@ -1,6 +1,7 @@
 #include "device/floor_file.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -51,6 +52,29 @@ static int open_dir(const char *dir)
 		return fd;
 	close(fd);
 	return -EPERM;
+}
+
+static size_t count_files(int dirfd)
+{
+	const int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *const d = fd < 0 ? NULL : fdopendir(fd);
+	size_t n = 0;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return 0; /* what follows will fail too */
+	}
+	while (readdir(d))
+		++n;
+	(void)closedir(d); /* only read */
+	return n;
+}
+
+static bool has_room(int dirfd, const char *name)
+{
+	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       count_files(dirfd) < FLOOR_FILES_MAX;
 }
 
 /* The whole of a short regular file as text; negative errno. */
@@ -165,7 +189,7 @@ int floor_file_write(const char *dir, const struct key_public *key, uint64_t flo
 		return dirfd;
 	name_of(key, name, name_new);
 	(void)snprintf(text, sizeof(text), "%" PRIu64 "\n", floor);
-	error = replace(dirfd, name, name_new, text);
+	error = has_room(dirfd, name) ? replace(dirfd, name, name_new, text) : -EDQUOT;
 	close(dirfd);
 	return error;
 }

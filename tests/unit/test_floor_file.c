@@ -225,6 +225,26 @@ static void no_room_leaves_the_old_one(void **state)
 	(void)signal(SIGXFSZ, SIG_DFL);
 }
 
+/* An engine that is not itself any more does not fill the disk of its host with floors. */
+static void a_full_directory_takes_no_new_key(void **state)
+{
+	char name[32];
+
+	(void)state;
+	assert_int_equal(floor_file_write(dir, &zero_key, 1), 0);
+	for (unsigned int i = 0; i < FLOOR_FILES_MAX; ++i) {
+		FILE *f;
+
+		(void)snprintf(name, sizeof(name), "stamp-%u", i);
+		assert_non_null(f = fopen(path_of(name), "w"));
+		(void)fclose(f);
+	}
+	assert_int_equal(floor_file_write(dir, &other_key, 2), -EDQUOT);
+	assert_int_equal(floor_file_read(dir, &other_key), 0);
+	assert_int_equal(floor_file_write(dir, &zero_key, 3), 0);
+	assert_int_equal(floor_file_read(dir, &zero_key), 3);
+}
+
 static void a_bad_directory_is_told(void **state)
 {
 	char deep[2 * PATH];
@@ -287,6 +307,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(links_are_not_followed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_fifo_does_not_block, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_room_leaves_the_old_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_full_directory_takes_no_new_key, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_bad_directory_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(writers_do_not_mix, set_up, tear_down),
 	};
