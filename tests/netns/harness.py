@@ -151,6 +151,9 @@ def child(function, kwargs, seconds, pipe):
         lab = Lab()
         try:
             function(lab, **kwargs)
+        except Exception:
+            lab.diagnose()
+            raise
         finally:
             signal.alarm(0)
             problems = lab.close()
@@ -532,8 +535,14 @@ class Engine:
         return self.wg("setconf", self.name, "/dev/stdin", stdin="\n".join(lines) + "\n")
 
     def up(self, *addresses, mtu=None):
+        """With addresses and up; and where it says so, the engine knows: what came before, it would refuse."""
+        before = self.read_log().count("link up")
+        waits = (self.kind == "warren" and self.foreground and self.environment.get("LOG_LEVEL") == "verbose" and
+                 "UP" not in re.search("<(.*?)>", self.ns.ip(f"-o link show {self.name}")).group(1).split(","))
         self.ns.address(self.name, *addresses)
         self.ns.ip(f"link set {self.name} up" + (f" mtu {mtu}" if mtu else ""))
+        if waits:
+            wait_until(lambda: self.read_log().count("link up") > before, 5, f"{self.name} hears that its link is up")
         if UNDER_TEST == self.kind == "wireguard-go":
             time.sleep(0.05)
 
@@ -578,6 +587,11 @@ class Engine:
         return answer.decode()
 
     # Measures.
+
+    def counted(self, name):
+        """A number that diagnose=1 tells."""
+        found = re.search(rf"^count={name} (\d+)$", self.uapi("diagnose=1\n\n"), re.M)
+        return int(found.group(1)) if found else 0
 
     def context_switches(self):
         total = {}
@@ -751,6 +765,12 @@ class Lab:
                 "endpoint": hosts[i] if endpoints[i] else None, "keepalive": keepalive}])
             engine.up(f"10.9.0.{i + 1}/24", f"fd09::{i + 1}/64", mtu=mtu)
         return engines
+
+    def diagnose(self):
+        """Print what the engines say of themselves: for whoever looks at a failure."""
+        for engine in self.engines:
+            with contextlib.suppress(Exception):
+                print(f"{engine.name} says:\n{engine.uapi('diagnose=1' + chr(10) * 2).strip()}")
 
     def close(self):
         """End everything; what was wrong at the end."""

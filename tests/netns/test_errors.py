@@ -49,6 +49,7 @@ def fn10_errors_of_every_call(lab, call, errors):
 
 BATCHES = [("udp-send-segmented", ["EIO", "EMSGSIZE", "EINVAL"]), ("udp-send-batch-short", ["EIO"]),
            ("tun-write-super", ["EINVAL", "ENOMEM", "ENOBUFS"])]
+TOLD = {"udp-send-segmented": "udp-batches-refused", "tun-write-super": "tun-writes-refused"}
 
 
 @pytest.mark.parametrize("call, errors", BATCHES, ids=[call for call, _ in BATCHES])
@@ -71,5 +72,7 @@ def fn10_a_batch_that_is_refused_goes_out_one_by_one(lab, call, errors):
         if not faults.calls(call):
             pytest.skip("it never makes such a call")
         assert faults.failed(call) > 0
+        if call in TOLD and times == ALWAYS:
+            assert sum(engine.counted(TOLD[call]) for engine in engines) > 0, "diagnose does not tell of it"
         for engine in engines:
             engine.stop()

@@ -229,6 +229,8 @@ def fn5_own_link_of_1280(lab, outer):
     for ns in (a, b):
         ns.ip("link set out mtu 1280")
     bulk(lab, *engines, port=7002)
+    if engines[0].counted("offload-udp-gso"):
+        assert all(engine.counted("udp-batches-refused") for engine in engines), "diagnose does not tell what was refused"
     for ns in (a, b):
         ns.ip("link set out mtu 1500")
     bulk(lab, *engines, port=7003)

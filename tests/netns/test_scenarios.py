@@ -290,6 +290,7 @@ def policy_routing_as_wg_quick_does_it(lab):
         a.ip(f"{family}rule add table main suppress_prefixlength 0")
     b.address("lo", "8.8.8.8/32", "fd88::8/128")
     for address in ("8.8.8.8", "fd88::8", "10.9.0.2", "fd09::2"):
+        wait_until(lambda: a.ping(address, 1, wait=0.3), 5, "an IPv6 address is used a moment after it was set")
         assert a.ping(address, 100, interval=0) == 100
     Tcp(lab, a, b, "8.8.8.8", 5, 7000).end()
 
