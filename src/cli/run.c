@@ -80,13 +80,16 @@ static void print_run_help(void)
 	       run_usage, UAPI_DIR, UDP_WORKERS_MAX);
 }
 
-static bool parse_offloads(const char *text, unsigned int *ret)
+/* The option wins over the environment; an empty variable says nothing. */
+static bool parse_offloads(const char *option, unsigned int *ret)
 {
+	static const char variable[] = "WARREN_OFFLOAD";
+	const char *const text = option ? option : getenv(variable);
 	struct diag why = { 0 };
 
-	if (offload_switch_parse(text, ret, &why))
+	if (!text || (!option && !text[0]) || offload_switch_parse(text, ret, &why))
 		return true;
-	fprintf(stderr, "warren: run: %s\n", why.text);
+	fprintf(stderr, "warren: run: %s: %s\n", option ? "--offload" : variable, why.text);
 	return false;
 }
 
@@ -125,6 +128,7 @@ static int parse(int argc, char *argv[], struct options *ret)
 		{ 0 },
 	};
 	const char *foreground = getenv("WG_PROCESS_FOREGROUND");
+	const char *offloads = NULL;
 	int option;
 
 	opterr = 0;
@@ -132,8 +136,6 @@ static int parse(int argc, char *argv[], struct options *ret)
 				 .offloads = OFFLOAD_SWITCHES_ALL,
 				 .workers = default_workers(),
 				 .is_foreground = foreground && strcmp(foreground, "1") == 0 };
-	if (getenv("WARREN_OFFLOAD") && !parse_offloads(getenv("WARREN_OFFLOAD"), &ret->offloads))
-		return EXIT_USAGE;
 	while ((option = getopt_long(argc, argv, "fhv", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'f':
@@ -146,8 +148,7 @@ static int parse(int argc, char *argv[], struct options *ret)
 			ret->key_log = optarg;
 			break;
 		case 'o':
-			if (!parse_offloads(optarg, &ret->offloads))
-				return EXIT_USAGE;
+			offloads = optarg;
 			break;
 		case 'w':
 			if (!parse_workers(optarg, &ret->workers))
@@ -165,6 +166,8 @@ static int parse(int argc, char *argv[], struct options *ret)
 			return EXIT_USAGE;
 		}
 	}
+	if (!parse_offloads(offloads, &ret->offloads))
+		return EXIT_USAGE;
 	if (argc - optind != 1) {
 		fprintf(stderr, "warren: run wants the name of one interface\n%s", run_usage);
 		return EXIT_USAGE;

@@ -12,7 +12,7 @@
  * and many clients cost bounded memory and nobody else's time. A get is rendered piece by piece as
  * the client reads, so a million peers are never held as text; what it says of peers that change
  * meanwhile is the business of the back end (control/backend.h). The socket is 0600 from birth; a
- * client that is neither root nor our own uid is closed at once (SO_PEERCRED).
+ * client that is neither root nor the uid that opened the socket is closed at once (SO_PEERCRED).
  */
 struct uapi_server;
 

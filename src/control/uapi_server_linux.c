@@ -422,20 +422,32 @@ static bool is_somebody_waiting(const struct uapi_server *s)
 	return poll(&waiting, 1, 0) == 1;
 }
 
-static bool is_allowed(int fd)
+/* Who is at the other end of a connection, or who listens on a listener. */
+static bool get_uid(int fd, uid_t *ret)
 {
 	socklen_t len = sizeof(struct ucred);
 	struct ucred peer;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	*ret = peer.uid;
+	return true;
+}
+
+/* Our own uid by now may be another than that of who opened the listener for us. */
+static bool is_allowed(const struct uapi_server *s, int fd)
+{
+	uid_t client, owner;
+
+	return get_uid(fd, &client) &&
+	       (client == 0 || (get_uid(s->socket.listener, &owner) && client == owner));
 }
 
 static void client_start(struct uapi_server *s, struct client *c, int fd)
 {
 	const uint32_t generation = c->generation;
 
-	if (!is_allowed(fd) ||
+	if (!is_allowed(s, fd) ||
 	    watch_fd(s, fd, (uint64_t)generation << 32 | (uint64_t)(c - s->clients)) < 0) {
 		close(fd);
 		return;

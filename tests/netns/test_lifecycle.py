@@ -603,6 +603,32 @@ def get_and_set_race(lab):
     assert not problems, problems[0]
 
 
+@scenario(seconds=20, lacks="answers whoever may open the socket")
+def client_of_another_user_is_closed_and_costs_nothing(lab):
+    """A socket that somebody has opened to all: nobody is turned away, and the engine lives on as it was."""
+    bench = Bench(lab)
+    bench.connect()
+    path, before = SOCKETS / "wga.sock", bench.engine.pids()
+    os.chmod(path, 0o666)
+    for _ in range(5):
+        pid = os.fork()
+        if pid == 0:
+            with contextlib.suppress(BaseException):
+                os.setgid(65534)
+                os.setuid(65534)
+                client = socket.socket(socket.AF_UNIX)
+                client.connect(str(path))
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    client.sendall(b"get=1\n\n")
+                    os._exit(1 if client.recv(1) else 0)
+                os._exit(0)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, "nobody was answered"
+    assert bench.engine.uapi("get=1\n\n").endswith("errno=0\n\n")
+    assert bench.engine.pids() == before
+    assert bench.echo()
+
+
 # --- secrets ---------------------------------------------------------------------------------------
 
 
