@@ -67,7 +67,8 @@ static void seal(struct session *s, const uint8_t *plain, size_t len, uint8_t *r
 {
 	struct session_packet p = { .message = ret, .len = len, .padded = len };
 
-	memcpy(ret + sizeof(struct message_data), plain, len);
+	if (len)
+		memcpy(ret + sizeof(struct message_data), plain, len);
 	assert_true(session_reserve(s, 1, &p.counter));
 	assert_true(session_seal(&s->keys.send, s->remote_index, &p, 1));
 }

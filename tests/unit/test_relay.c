@@ -37,7 +37,8 @@ static enum impair_fate put(struct lane *lane, uint64_t now, uint32_t n, size_t 
 
 static uint32_t number_of(const struct datagram *item)
 {
-	return load32_le(item->data + 8);
+	/* One that was cut may have lost it. */
+	return item->len >= 12 ? load32_le(item->data + 8) : 0;
 }
 
 /* The number of the next one that leaves, or UINT32_MAX. */
@@ -295,6 +296,7 @@ static void cut_ones_keep_their_beginning(void **state)
 		free(item);
 	}
 	assert_about((double)sum, 1000 * 49.5, 0.1);
+	lane_done(&lane);
 }
 
 /* Ten at a time. */
