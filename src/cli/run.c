@@ -394,7 +394,6 @@ static int exit_code(enum monitor_end end)
 		log_line(LOG_INFO, "ended: the control socket was removed");
 		return 0;
 	case MONITOR_FAILED:
-	case MONITOR_CRASHED:
 		break;
 	}
 	return 1;

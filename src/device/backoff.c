@@ -1,13 +1,12 @@
 #include "device/backoff.h"
 
-bool backoff_died(struct backoff *b, uint64_t lived, uint64_t *ret_pause)
+uint64_t backoff_died(struct backoff *b, uint64_t lived)
 {
 	if (lived >= BACKOFF_QUICK)
 		b->quick = 0;
-	else
+	else if (b->quick < BACKOFF_LAST)
 		++b->quick;
-	if (b->quick >= BACKOFF_DEATHS)
-		return false;
-	*ret_pause = b->quick < BACKOFF_FREE ? 0 : NS_PER_S << (b->quick - BACKOFF_FREE);
-	return true;
+	if (b->quick < BACKOFF_FREE)
+		return 0;
+	return b->quick < BACKOFF_LAST ? NS_PER_S << (b->quick - BACKOFF_FREE) : BACKOFF_MAX;
 }

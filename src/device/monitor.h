@@ -56,8 +56,7 @@ enum monitor_end {
 	MONITOR_SIGNALLED, /* SIGTERM, SIGINT, SIGHUP or SIGQUIT */
 	MONITOR_TUN_GONE,
 	MONITOR_GUEST_OVER,
-	MONITOR_FAILED,  /* the first engine could not start, and has said why; or logged */
-	MONITOR_CRASHED, /* engines keep dying; logged */
+	MONITOR_FAILED, /* the first engine could not start, and has said why; or logged */
 };
 
 /*

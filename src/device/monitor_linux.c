@@ -316,11 +316,13 @@ static void start_later(struct monitor *m)
 		finish(m, MONITOR_TUN_GONE);
 	} else if (!m->has_run) {
 		finish(m, MONITOR_FAILED);
-	} else if (!backoff_died(&m->backoff, now - m->started, &pause)) {
-		log_line(LOG_ERROR, "%d engines in a row died: no other is started",
-			 (int)BACKOFF_DEATHS);
-		finish(m, MONITOR_CRASHED);
 	} else {
+		pause = backoff_died(&m->backoff, now - m->started);
+		if (pause)
+			log_line(LOG_ERROR,
+				 "engines keep dying: the next is started in %u s; until then "
+				 "nothing is carried",
+				 (unsigned int)(pause / NS_PER_S));
 		m->start_at = now + pause;
 	}
 }
