@@ -16,9 +16,9 @@
 
 /*
  * The engine on this host: a core (wg/core.h) between a TUN and UDP sockets. Threads: the brain,
- * which is the caller of device_run, owns timers, handshakes and configuration; two workers carry
- * packets, one each way, and do their own cryptography. One lock protects the core; nobody holds it
- * over a Diffie-Hellman, a payload or a datagram. What needs privilege is asked of the monitor
+ * which is the caller of device_run, owns timers, handshakes and configuration; workers carry
+ * packets, each both ways, and do their own cryptography. One lock protects the core; nobody holds
+ * it over a Diffie-Hellman, a payload or a datagram. What needs privilege is asked of the monitor
  * (broker.h); after device_new nothing is opened but what the monitor hands over.
  */
 struct device;

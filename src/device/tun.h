@@ -15,7 +15,8 @@
  * The inner side: a TUN device that carries IP packets, through one queue or several. Descriptors
  * are non-blocking. Before each packet stands a virtio header (offload.h), so that one read or
  * write may carry a super-packet; an adopted descriptor may have none. Any thread may read or
- * write; one reader and one writer of a queue at a time.
+ * write: the kernel takes and gives each packet whole. Only who reads a queue alone keeps its
+ * order.
  */
 enum { TUN_NAME = 16, TUN_MTU_DEFAULT = 1420, TUN_QUEUES_MAX = 8 };
 
