@@ -23,7 +23,6 @@ struct outbound {
 	uint8_t *input; /* one read */
 	uint8_t *slab;  /* messages back to back: header, packet, padding, tag */
 	size_t used;
-	size_t begin;      /* of the batch, in the slab */
 	struct inner head; /* what all packets of the batch have in common: destination and TOS */
 	bool may_loop;     /* from our own port: alone in its batch, the core looks at it */
 	struct session_packet packets[SESSION_BATCH];

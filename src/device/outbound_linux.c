@@ -254,10 +254,8 @@ static void make_room(struct outbound *o, size_t size)
 {
 	if (o->count == SESSION_BATCH || o->used + size + MESSAGE_OVERHEAD_MAX > SLAB)
 		flush(o);
-	if (o->count == 0) {
+	if (o->count == 0)
 		o->used = 0;
-		o->begin = 0;
-	}
 }
 
 /* Do packets like this one belong to the batch that waits? */
