@@ -83,6 +83,12 @@ class Key:
         self.public = self.handle.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         self.private_text = base64.b64encode(self.bytes).decode()
         self.public_text = base64.b64encode(self.public).decode()
+        self.initiated = 0.0
+
+    def pace(self):
+        """An engine takes the initiations of one key only 20 ms apart: wait until the next is no flood."""
+        time.sleep(max(0.0, self.initiated + 0.03 - time.monotonic()))
+        self.initiated = time.monotonic()
 
     def exchange(self, public):
         return self.handle.exchange(X25519PublicKey.from_public_bytes(public))
@@ -231,7 +237,9 @@ class Peer:
         self.address, self.port = self.sock.getsockname()[:2]
         self.target, self.session, self.sessions, self.cookie = target, None, {}, None
 
-    def send(self, message, to=None, sock=None):
+    def send(self, message, to=None, sock=None, hurry=False):
+        if message[:1] == bytes([INITIATION]) and not hurry:
+            self.key.pace()
         (sock or self.sock).sendto(message, to or self.target)
 
     def receive(self, seconds=2.0, kinds=None, sock=None):
@@ -267,8 +275,9 @@ class Peer:
         end = time.monotonic() + seconds
         last = None
         while time.monotonic() < end:
+            self.key.pace()  # before it is made: a stamp of the same 17 ms would be a replay
             last = Initiator(self.key, self.remote, self.psk, cookie=self.cookie, **options)
-            self.send(last.message)
+            self.send(last.message, hurry=True)
             message, _ = self.receive(min(1.0, end - time.monotonic()), (RESPONSE, COOKIE))
             if message is None:
                 continue

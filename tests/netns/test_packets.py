@@ -384,7 +384,6 @@ def fwmark_is_on_every_outer_packet(lab):
         bench.peer.send(Initiator(bench.peer.key, bench.peer.remote, when=time.time() + mark / 100).message)
         assert bench.peer.receive(2, (RESPONSE,))[0]
         six = Peer(bench.b, "fd01::2", bench.keys.public, ("fd01::1", PORT), key=bench.peer.key)
-        time.sleep(0.05)
         six.send(Initiator(six.key, six.remote, when=time.time() + mark / 100 + 0.5).message)
         assert six.receive(2, (RESPONSE,))[0]
         six.close()

@@ -173,7 +173,7 @@ def fh11_private_key_flip_under_traffic(lab):
     while time.monotonic() < end:
         assert bench.engine.uapi(f"set=1\nprivate_key={hexed[changes % 2]}\n\n").endswith("errno=0\n\n")
         changes += 1
-        bench.peers[0].send(Initiator(bench.peers[0].key, base64.b64decode(keys[changes % 2].public)).message)
+        bench.peers[0].send(Initiator(bench.peers[0].key, base64.b64decode(keys[changes % 2].public)).message, hurry=True)
         if bench.peers[1].session:
             bench.peers[1].send(bench.peers[1].session.seal(b"\x45" + bytes(30)))
         time.sleep(0.005)
@@ -505,7 +505,8 @@ def fh3_link_up_down_storm_with_traffic(lab):
         while not stop.is_set():
             for peer in bench.peers:
                 i += 1
-                peer.send(Initiator(peer.key, peer.remote, when=time.time() + i * 0.02).message)
+                peer.send(Initiator(peer.key, peer.remote, when=time.time() + i * 0.02).message,
+                          hurry=True)
                 while True:
                     message, source = peer.receive(0.001)
                     if message is None:
