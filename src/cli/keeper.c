@@ -11,7 +11,7 @@
 #include "control/uapi.h"
 #include "crypto/crypto.h"
 
-enum { REWRITE_AT_ONCE = 1 << 20, PIECE = 64 << 10 };
+enum { REWRITE_AT_ONCE = 1 << 20, PIECE = 64 << 10, STAMPS_PIECE = 256 };
 
 /* A peer counts as having a session for so long: what WireGuard calls REJECT_AFTER_TIME. */
 #define SESSION_LIFE (180 * NS_PER_S)
@@ -190,20 +190,60 @@ static int add_sessions(struct keeper *k, const struct model *m, void *ctx)
 	return *left ? 0 : -ECANCELED;
 }
 
-/* One record of all there is takes the place of the others. */
-static void rewrite(struct keeper *k)
+static int add_stamps(struct keeper *k)
+{
+	struct device_stamp stamps[STAMPS_PIECE];
+	struct model_cursor cursor = { 0 };
+	int error;
+
+	do {
+		const size_t n = device_get_stamps(k->device, &cursor, stamps, STAMPS_PIECE);
+
+		error = records_add(&k->records, stamps, n * sizeof(stamps[0]));
+	} while (!error && cursor.serial);
+	return error ? error : records_finish(&k->records);
+}
+
+static int prepare_stamps(struct keeper *k)
+{
+	int error;
+
+	records_start(&k->records, RECORD_STAMPS);
+	error = add_stamps(k);
+	if (error)
+		records_cancel(&k->records);
+	return error;
+}
+
+static int write_all(struct keeper *k)
 {
 	size_t left = DEVICE_RESUME_MAX;
-	const int error = prepare_whole(k);
+	int error = prepare_whole(k);
 
-	if (error) {
-		log_line(LOG_WARN, "the records of the configuration cannot be tidied up: %s",
-			 strerror(-error));
-		return;
-	}
-	records_commit_rewrite(&k->records);
+	if (error)
+		return error;
+	records_commit(&k->records);
+	error = prepare_stamps(k);
+	if (error)
+		return error;
+	records_commit(&k->records);
 	memset(k->sessions, 0, sizeof(k->sessions));
 	(void)walk(k, add_sessions, &left); /* who is left out is found by its next packet */
+	return 0;
+}
+
+/* All there is once, in place of what has led to it. */
+static void rewrite(struct keeper *k)
+{
+	int error;
+
+	records_begin_rewrite(&k->records);
+	error = write_all(k);
+	if (error)
+		log_line(LOG_WARN, "the records of the configuration cannot be tidied up: %s",
+			 strerror(-error));
+	else
+		records_end_rewrite(&k->records);
 }
 
 /* Does a secret in an older record go out of use? */
@@ -261,10 +301,30 @@ struct backend keeper_backend(struct keeper *k)
 	return (struct backend){ .get = get, .set = set, .diagnose = diagnose, .ctx = k };
 }
 
-void keeper_note_session(void *ctx, const struct key_public *peer, const struct endpoint *at)
+static void record_stamp(struct keeper *k, const struct key_public *peer, const uint8_t *stamp)
+{
+	struct device_stamp s = { .peer = *peer };
+	int error;
+
+	memcpy(s.stamp, stamp, STAMP_LEN);
+	error = records_prepare(&k->records, RECORD_STAMPS, &s, sizeof(s));
+	if (!error)
+		records_commit(&k->records);
+	else if (!k->has_complained)
+		log_line(LOG_WARN,
+			 "no room to keep the stamps of handshakes for the next engine, which may "
+			 "take one again: %s",
+			 strerror(-error));
+	k->has_complained = error;
+}
+
+void keeper_note_session(void *ctx, const struct key_public *peer, const struct endpoint *at,
+			 const uint8_t *stamp)
 {
 	struct keeper *k = ctx;
 
+	if (stamp)
+		record_stamp(k, peer, stamp);
 	record_session(k, peer, at);
 	if (records_want_rewrite(&k->records))
 		rewrite(k);
@@ -309,7 +369,20 @@ static int apply(struct replay *r, const struct record *record, struct model *pa
 	return error;
 }
 
-static int replay(void *ctx, const struct record *record)
+static int replay_stamps(const struct replay *r, const struct record *record)
+{
+	struct device_stamp s;
+
+	for (size_t at = 0; at < record->len; at += sizeof(s)) {
+		if (record->len - at < sizeof(s))
+			return -EBADMSG;
+		memcpy(&s, record->bytes + at, sizeof(s));
+		device_set_stamp(r->keeper->device, &s);
+	}
+	return 0;
+}
+
+static int replay_text(struct replay *r, const struct record *record)
 {
 	struct uapi_parser parser;
 	size_t used;
@@ -317,9 +390,15 @@ static int replay(void *ctx, const struct record *record)
 
 	uapi_parser_init(&parser);
 	if (uapi_parse(&parser, (const char *)record->bytes, record->len, &used) == UAPI_SET)
-		error = apply(ctx, record, &parser.patch);
+		error = apply(r, record, &parser.patch);
 	uapi_parser_done(&parser);
 	return error;
+}
+
+static int replay(void *ctx, const struct record *record)
+{
+	return record->kind == RECORD_STAMPS ? replay_stamps(ctx, record)
+					     : replay_text(ctx, record);
 }
 
 static void set_sockets(struct replay *r, uint16_t port, uint32_t mark)

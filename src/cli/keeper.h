@@ -1,6 +1,7 @@
 #ifndef CLI_KEEPER_H
 #define CLI_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -13,7 +14,8 @@
  * Keeps a device's configuration where the next engine finds it: every accepted change as UAPI text
  * in a record, rewritten as a whole when most of it is superseded, or when a secret was (F-S4;
  * where there is more than a megabyte that may wait). Also where a peer was when a handshake
- * completed. Brain's thread only.
+ * completed, and the stamp of its initiation, which the next engine must refuse (F-H13). Brain's
+ * thread only.
  */
 enum { KEEPER_SESSIONS = 4096 };
 
@@ -22,6 +24,7 @@ struct keeper {
 	struct records records;
 	uint64_t sessions[KEEPER_SESSIONS]; /* hashes of what was recorded since the last rewrite */
 	struct siphash_key key;             /* of that hash */
+	bool has_complained;                /* a stamp could not be kept */
 };
 
 MUST_CHECK int keeper_open(struct keeper *k, struct device *d, int records); /* 0 or -errno */
@@ -29,6 +32,7 @@ MUST_CHECK int keeper_open(struct keeper *k, struct device *d, int records); /* 
 MUST_CHECK int keeper_replay(struct keeper *k, uint16_t port, uint32_t mark);
 struct backend keeper_backend(struct keeper *k); /* the device, with every set kept */
 /* struct device_config's session; ctx: the keeper. */
-void keeper_note_session(void *ctx, const struct key_public *peer, const struct endpoint *at);
+void keeper_note_session(void *ctx, const struct key_public *peer, const struct endpoint *at,
+			 const uint8_t *stamp);
 
 #endif

@@ -124,25 +124,22 @@ static void finish_job(struct brain *b, struct handshake_job *job)
 	const struct key_public peer = job->remote;
 	const struct endpoint from = job->from;
 	struct handshake_datagram datagram;
+	uint8_t stamp[STAMP_LEN];
 	enum handshake_step step;
 
+	memcpy(stamp, job->stamp, STAMP_LEN);
 	pthread_mutex_lock(&d->lock);
 	step = handshake_commit(d->core, device_now(), job, &datagram);
 	pthread_mutex_unlock(&d->lock);
-	switch (step) {
-	case HANDSHAKE_WORK:
+	if (step == HANDSHAKE_WORK) {
 		give_job(b, job);
 		return;
-	case HANDSHAKE_SEND:
-		send_datagram(d, &datagram);
-		break;
-	case HANDSHAKE_DONE:
-	case HANDSHAKE_DROPPED:
-		break;
 	}
-	log_step(task, step, &peer, &from);
 	if (d->session && has_session(task, step))
-		d->session(d->session_ctx, &peer, &from);
+		d->session(d->session_ctx, &peer, &from, task == TASK_RESPOND ? stamp : NULL);
+	if (step == HANDSHAKE_SEND)
+		send_datagram(d, &datagram);
+	log_step(task, step, &peer, &from);
 }
 
 static bool take_results(struct brain *b)

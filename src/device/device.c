@@ -437,11 +437,3 @@ void device_end_identity(struct device *d)
 		device_keep_floor(d, &key, floor);
 	crypto_wipe(&key, sizeof(key));
 }
-
-void device_resume(struct device *d, const struct key_public *peer)
-{
-	if (!d->resume)
-		d->resume = calloc(DEVICE_RESUME_MAX, sizeof(*d->resume));
-	if (d->resume && d->resume_count < DEVICE_RESUME_MAX)
-		d->resume[d->resume_count++] = *peer;
-}

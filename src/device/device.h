@@ -13,6 +13,7 @@
 #include "model/diag.h"
 #include "model/diagnosis.h"
 #include "model/model.h"
+#include "wg/stamp.h"
 
 /*
  * The engine on this host: a core (wg/core.h) between a TUN and UDP sockets. Threads: the brain,
@@ -31,8 +32,12 @@ struct device_config {
 	struct udp sockets;    /* taken over; port 0: none yet */
 	uint32_t mark;         /* of them, and of those to come */
 	struct link_state link;
-	/* Told of each handshake that led to a session, where not NULL. Brain's thread. */
-	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at);
+	/*
+	 * Told of each handshake that led to a session, where not NULL, before an answer leaves.
+	 * stamp: of the peer's initiation; NULL: it was ours. Brain's thread.
+	 */
+	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at,
+			const uint8_t *stamp);
 	void *session_ctx;
 	unsigned int offloads;      /* wanted (device/offload_switch.h) */
 	struct offload_fault fault; /* of this kernel */
@@ -58,6 +63,20 @@ int device_set(void *ctx, const struct model *patch, struct diag *why);
  * DEVICE_RESUME_MAX are remembered. */
 void device_resume(struct device *d, const struct key_public *peer);
 int device_diagnose(void *ctx, struct diagnosis *ret);
+
+/*
+ * The latest stamp that an initiation of a peer brought: an engine that does not know what the one
+ * before it has accepted would take it again. All bytes count.
+ */
+struct device_stamp {
+	struct key_public peer;
+	uint8_t stamp[STAMP_LEN];
+};
+
+/* The next few, of those that there are; the cursor as in device_get. How many. */
+MUST_CHECK size_t device_get_stamps(struct device *d, struct model_cursor *cursor,
+				    struct device_stamp *ret, size_t room);
+void device_set_stamp(struct device *d, const struct device_stamp *stamp); /* before device_run */
 
 /* Somebody else's descriptor in the brain's loop: the UAPI server. */
 struct device_guest {

@@ -43,7 +43,8 @@ struct device {
 	struct link_state link; /* brain's thread */
 	struct broker broker;
 	struct brain *brain;
-	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at);
+	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at,
+			const uint8_t *stamp);
 	void *session_ctx;
 	struct key_public *resume; /* DEVICE_RESUME_MAX; NULL: none any more */
 	size_t resume_count;

@@ -19,6 +19,7 @@
 enum record_kind {
 	RECORD_SET = 1, /* a change, to be applied again */
 	RECORD_SESSION, /* the same, of a peer that a session was made with */
+	RECORD_STAMPS,  /* of initiations that were accepted: struct device_stamp, any number */
 	RECORD_LAST,
 };
 
@@ -43,6 +44,7 @@ struct records {
 				  commit; 0: none */
 	enum record_kind kind; /* of that one */
 	uint64_t live;         /* length of the records as they were last rewritten */
+	uint64_t rewritten;    /* where the rewrite in hand begins */
 };
 
 MUST_CHECK int records_open(struct records *r, int fd); /* 0 or -errno */
@@ -61,7 +63,11 @@ void records_commit(struct records *r);
 void records_cancel(struct records *r); /* wiped */
 /* Is most of it superseded? */
 bool records_want_rewrite(const struct records *r);
-/* The prepared record replaces all before it, which are wiped. */
-void records_commit_rewrite(struct records *r);
+/*
+ * What is committed between the two is all there is: at the end it replaces what was before, which
+ * is wiped. Until then, and where the end never comes, both count.
+ */
+void records_begin_rewrite(struct records *r);
+void records_end_rewrite(struct records *r);
 
 #endif

@@ -158,14 +158,17 @@ bool records_want_rewrite(const struct records *r)
 	return r->end - r->begin > 2 * r->live + REWRITE_MIN;
 }
 
-void records_commit_rewrite(struct records *r)
+void records_begin_rewrite(struct records *r)
 {
-	const struct records_header h = { .begin = r->end };
-	const uint64_t old = r->begin;
-	int error;
+	r->rewritten = r->end;
+}
 
-	records_commit(r);
-	error = write_at(r->fd, 0, &h, sizeof(h));
+void records_end_rewrite(struct records *r)
+{
+	const struct records_header h = { .begin = r->rewritten };
+	const uint64_t old = r->begin;
+	int error = write_at(r->fd, 0, &h, sizeof(h));
+
 	if (!error)
 		error = punch(r->fd, old, h.begin);
 	if (error)

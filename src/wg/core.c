@@ -361,6 +361,12 @@ void core_peer_changed(struct core *c, struct moment now, struct peer *p)
 	(void)now;
 }
 
+void core_set_stamp_seen(struct peer *p, const uint8_t stamp[static STAMP_LEN])
+{
+	if (stamp_is_later(stamp, p->stamp_seen))
+		memcpy(p->stamp_seen, stamp, STAMP_LEN);
+}
+
 void core_resume_peer(struct core *c, struct moment now, struct peer *p)
 {
 	if (c->is_up && endpoint_is_set(&p->endpoint))
@@ -642,6 +648,7 @@ void core_view_peer(const struct peer *p, struct peer_view *ret)
 		.allowed = &p->allowed,
 		.rejects = p->rejects,
 	};
+	memcpy(ret->stamp_seen, p->stamp_seen, STAMP_LEN);
 }
 
 const struct rejects *core_rejects(const struct core *c)

@@ -14,6 +14,7 @@
 #include "wg/gate.h"
 #include "wg/handshake.h"
 #include "wg/reject.h"
+#include "wg/stamp.h"
 #include "wg/transport.h"
 
 /*
@@ -139,6 +140,12 @@ void core_disallow_all(struct core *c, struct peer *p);
 size_t core_allowed_count(const struct peer *p); /* no lock */
 /* The peer's block of a change is over: send what waited for it. */
 void core_peer_changed(struct core *c, struct moment now, struct peer *p);
+/*
+ * The latest stamp that an initiation of its brought, as an engine before this one has seen it:
+ * from here on that initiation, and those before it, are replays. One that is not later changes
+ * nothing.
+ */
+void core_set_stamp_seen(struct peer *p, const uint8_t stamp[static STAMP_LEN]);
 /* It had a session with an engine before this one: make another now, if it has an endpoint. */
 void core_resume_peer(struct core *c, struct moment now, struct peer *p);
 void core_set_port(struct core *c,
@@ -159,6 +166,7 @@ struct peer_view {
 	uint64_t tx_bytes;
 	const struct allowed_owner *allowed; /* walk with allowedips_next */
 	const struct reject_set *rejects;    /* NULL: none */
+	uint8_t stamp_seen[STAMP_LEN];       /* core_set_stamp_seen */
 };
 struct peer *core_next_peer(const struct core *c, const struct peer *at);
 /* The first behind a peer that was seen earlier and may be gone; serial 0: the first of all. */

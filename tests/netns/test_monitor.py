@@ -15,7 +15,7 @@ import pytest
 
 from bench import Bench
 from harness import WORK, Keys, processes, scenario, wait_until
-from pywg import INITIATION
+from pywg import INITIATION, RESPONSE, Initiator
 
 ONE = "is one process"
 
@@ -228,6 +228,29 @@ def learned_endpoint_survives(lab):
     message, source = bench.peer.receive(5, (INITIATION,))
     assert message and source == bench.target, "no handshake to where the peer was"
     assert bench.endpoint() == f"10.1.0.2:{bench.peer.port}"
+
+
+@pytest.mark.parametrize("rewritten", [False, True], ids=["as recorded", "as rewritten"])
+@scenario(seconds=60, lacks=ONE)
+def fh13_next_engine_refuses_a_recorded_initiation(lab, rewritten):
+    """What one engine has accepted the next one refuses, and takes what is later."""
+    bench = Bench(lab)
+    peer = bench.peer
+    recorded = Initiator(peer.key, peer.remote)
+    peer.send(recorded.message)
+    assert peer.receive(2, (RESPONSE,))[0], "no response to a good initiation"
+    if rewritten:  # a new private key is not in the records beside the old one
+        bench.engine.wg("set", "wga", "private-key", "/dev/stdin", stdin=Keys().private)
+        bench.engine.wg("set", "wga", "private-key", "/dev/stdin", stdin=bench.keys.private)
+    for _ in range(2):
+        kill_engine(bench.engine)
+        peer.drain(0.05)
+        before = bench.engine.uapi("diagnose=1\n\n").count("old-timestamp")
+        assert before == 0
+        peer.send(recorded.message)
+        assert peer.receive(0.5, (RESPONSE,)) == (None, None), "a replay is answered"
+        wait_until(lambda: "old-timestamp" in bench.engine.uapi("diagnose=1\n\n"), 2, "the replay is counted as one")
+    assert peer.handshake() and bench.echo()
 
 
 @scenario(seconds=60, lacks=ONE)

@@ -390,6 +390,31 @@ static void a_view_shows_all(void **state)
 	assert_int_equal(view.rx_bytes, 92);
 	assert_int_equal(view.tx_bytes, 148 + 96);
 	assert_null(view.rejects);
+	core_view_peer(pair.host[1].peer, &view); /* which was the one to answer */
+	assert_memory_equal(view.stamp_seen, pair.host[1].peer->stamp_seen, STAMP_LEN);
+	assert_int_not_equal(load64_be(view.stamp_seen), 0);
+	pair_done(&pair);
+}
+
+/* What an earlier engine has seen: rows in order. */
+static void a_stamp_seen_only_rises(void **state)
+{
+	static const struct {
+		uint64_t given;
+		uint64_t kept;
+	} rows[] = { { 5, 5 }, { 4, 5 }, { 5, 5 }, { 6, 6 }, { 0, 6 }, { UINT64_MAX, UINT64_MAX } };
+	struct peer_view view;
+
+	(void)state;
+	pair_init(&pair);
+	for (size_t i = 0; i < ELEMENTS(rows); ++i) {
+		uint8_t stamp[STAMP_LEN] = { 0 };
+
+		store64_be(stamp + 4, rows[i].given);
+		core_set_stamp_seen(pair.host[0].peer, stamp);
+		core_view_peer(pair.host[0].peer, &view);
+		assert_true(load64_be(view.stamp_seen + 4) == rows[i].kept);
+	}
 	pair_done(&pair);
 }
 
@@ -409,6 +434,7 @@ int main(void)
 		cmocka_unit_test(late_endpoint_starts_what_waited),
 		cmocka_unit_test(sources_are_forgotten),
 		cmocka_unit_test(a_view_shows_all),
+		cmocka_unit_test(a_stamp_seen_only_rises),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,16 +165,36 @@ static void a_rewrite_replaces_and_wipes(void **state)
 	memset(&want, 0, sizeof(want));
 	append(RECORD_SET, "SECRETSECRET");
 	assert_true(holds("SECRETSECRET"));
-	assert_int_equal(records_prepare(&records, RECORD_SET, "all", 3), 0);
-	records_commit_rewrite(&records);
+	records_begin_rewrite(&records);
+	append(RECORD_SET, "all");
+	append(RECORD_STAMPS, "of it");
+	assert_true(holds("SECRETSECRET"));
+	records_end_rewrite(&records);
 	assert_false(holds("SECRETSECRET")); /* before a replay, which wipes too */
 	add(&want, RECORD_SET, "all", 3);
+	add(&want, RECORD_STAMPS, "of it", 5);
 	expect(&want);
 	assert_int_equal(records_prepare(&records, RECORD_SET, "LOSTSECRET", 10), 0);
 	records_cancel(&records);
 	assert_false(holds("LOSTSECRET"));
 	append(RECORD_SET, "more");
 	add(&want, RECORD_SET, "more", 4);
+	expect(&want);
+}
+
+/* The engine died within it, or had no room: all that is committed counts, old and new. */
+static void a_rewrite_without_an_end_adds(void **state)
+{
+	static struct seen want;
+
+	(void)state;
+	memset(&want, 0, sizeof(want));
+	append(RECORD_SET, "old");
+	records_begin_rewrite(&records);
+	append(RECORD_SET, "all");
+	assert_int_equal(records_prepare(&records, RECORD_STAMPS, "half", 4), 0);
+	add(&want, RECORD_SET, "old", 3);
+	add(&want, RECORD_SET, "all", 3);
 	expect(&want);
 }
 
@@ -207,8 +227,10 @@ static void a_rewrite_is_wanted_when_most_is_old(void **state)
 		records_commit(&records);
 	}
 	assert_in_range(before, 20, 24);
+	records_begin_rewrite(&records);
 	assert_int_equal(records_prepare(&records, RECORD_SET, text, LONGEST), 0);
-	records_commit_rewrite(&records);
+	records_commit(&records);
+	records_end_rewrite(&records);
 	assert_false(records_want_rewrite(&records));
 	for (after = 0; !records_want_rewrite(&records); ++after) {
 		assert_int_equal(records_prepare(&records, RECORD_SET, text, LONGEST), 0);
@@ -258,7 +280,7 @@ static void whatever_stands_there_is_read_within_bounds(void **state)
 		at = records_begin(exact, cut);
 		while (records_next(exact, cut, &at, &r)) {
 			assert_true(r.bytes >= exact && r.bytes + r.len <= exact + cut);
-			assert_true(r.kind == RECORD_SET || r.kind == RECORD_SESSION);
+			assert_true(r.kind >= RECORD_SET && r.kind < RECORD_LAST);
 			assert_true(at <= cut);
 		}
 		free(exact);
@@ -346,6 +368,7 @@ int main(void)
 		RECORDS_TEST(what_was_not_committed_does_not_count),
 		RECORDS_TEST(old_bytes_never_look_like_a_record),
 		RECORDS_TEST(a_rewrite_replaces_and_wipes),
+		RECORDS_TEST(a_rewrite_without_an_end_adds),
 		RECORDS_TEST(a_rewrite_that_was_cut_short_is_finished),
 		RECORDS_TEST(a_rewrite_is_wanted_when_most_is_old),
 		RECORDS_TEST(a_reader_may_refuse),

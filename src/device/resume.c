@@ -1,0 +1,62 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "device/device_private.h"
+
+/* What one engine has learned and the next must know, beside the configuration. */
+
+static_assert(sizeof(struct device_stamp) == KEY_LEN + STAMP_LEN, "it is kept as bytes");
+
+void device_resume(struct device *d, const struct key_public *peer)
+{
+	if (!d->resume)
+		d->resume = calloc(DEVICE_RESUME_MAX, sizeof(*d->resume));
+	if (d->resume && d->resume_count < DEVICE_RESUME_MAX)
+		d->resume[d->resume_count++] = *peer;
+}
+
+static bool is_none(const uint8_t stamp[static STAMP_LEN])
+{
+	static const uint8_t none[STAMP_LEN];
+
+	return memcmp(stamp, none, STAMP_LEN) == 0;
+}
+
+/* False: it has never initiated. */
+static bool copy_stamp(struct device *d, const struct peer *p, struct device_stamp *ret,
+		       struct model_cursor *cursor)
+{
+	struct peer_view view;
+
+	pthread_mutex_lock(&d->lock);
+	core_view_peer(p, &view);
+	pthread_mutex_unlock(&d->lock);
+	crypto_wipe(&view.psk, sizeof(view.psk));
+	*cursor = (struct model_cursor){ .serial = view.serial, .key = view.public_key };
+	ret->peer = view.public_key;
+	memcpy(ret->stamp, view.stamp_seen, STAMP_LEN);
+	return !is_none(ret->stamp);
+}
+
+size_t device_get_stamps(struct device *d, struct model_cursor *cursor, struct device_stamp *ret,
+			 size_t room)
+{
+	struct peer *p = core_resume(d->core, cursor->serial, &cursor->key);
+	size_t n = 0;
+
+	for (; p && n < room; p = core_next_peer(d->core, p))
+		n += copy_stamp(d, p, &ret[n], cursor);
+	if (!p)
+		*cursor = (struct model_cursor){ 0 };
+	return n;
+}
+
+void device_set_stamp(struct device *d, const struct device_stamp *stamp)
+{
+	struct peer *p = core_find_peer(d->core, &stamp->peer);
+
+	if (p)
+		core_set_stamp_seen(p, stamp->stamp);
+}
