@@ -1,6 +1,7 @@
 #ifndef MODEL_DIAGNOSIS_H
 #define MODEL_DIAGNOSIS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,8 +11,8 @@
 
 /*
  * Why packets were refused, as an engine counted it: what `diagnose=1` carries and the doctor
- * reads. Owns its arrays. Names are static strings of the engine, stable words such as "replay"
- * (one word, [a-z0-9-]).
+ * reads. Owns its arrays. Names are stable words such as "replay" (one word, [a-z0-9-]): static
+ * strings of the engine, or kept in words where they were read.
  */
 struct reject {
 	const char *reason;
@@ -60,7 +61,11 @@ struct diagnosis {
 	size_t icmp_count;
 	struct named_count *counts; /* packets, calls, offload: whatever the engine counts */
 	size_t count_count;
+	char **words; /* owned; names point into it */
+	size_t word_count;
 };
+
+enum { DIAGNOSIS_WORDS_MAX = 512 };
 
 void diagnosis_init(struct diagnosis *d);
 void diagnosis_done(struct diagnosis *d);
@@ -68,5 +73,13 @@ void diagnosis_done(struct diagnosis *d);
 MUST_CHECK bool diagnosis_take_rejects(struct reject **rejects, size_t *count, size_t n);
 MUST_CHECK bool diagnosis_take(struct diagnosis *d, size_t peers, size_t knocks, size_t icmp,
 			       size_t counts);
+/* Each appends one zeroed row. NULL: out of memory. The pointer is good until the next append. */
+MUST_CHECK struct reject *diagnosis_add_reject(struct reject **rejects, size_t *count);
+MUST_CHECK struct peer_rejects *diagnosis_add_peer(struct diagnosis *d);
+MUST_CHECK struct knock *diagnosis_add_knock(struct diagnosis *d);
+MUST_CHECK struct icmp_report *diagnosis_add_icmp(struct diagnosis *d);
+MUST_CHECK struct named_count *diagnosis_add_count(struct diagnosis *d);
+/* An equal string that lives as long as d. NULL: out of memory, or too many different ones. */
+MUST_CHECK const char *diagnosis_keep_word(struct diagnosis *d, const char *word);
 
 #endif
