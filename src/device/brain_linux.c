@@ -340,6 +340,8 @@ static void follow_link(struct brain *b)
 	pthread_cond_broadcast(&d->settled);
 	pthread_mutex_unlock(&d->lock);
 	lanes_unlock(&d->lanes);
+	atomic_store(&d->is_up, is_up);
+	lanes_knock(&d->lanes); /* it may wait for this */
 	log_line(LOG_INFO, "link %s, MTU %u, UDP port %u", is_up ? "up" : "down", s->mtu,
 		 (unsigned int)d->port);
 }

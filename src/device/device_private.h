@@ -41,6 +41,7 @@ struct device {
 	struct core *core;
 	struct tun tun;
 	struct link_state link; /* brain's thread */
+	_Atomic bool is_up;     /* the brain has followed the link up */
 	struct broker broker;
 	struct brain *brain;
 	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at,

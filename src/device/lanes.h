@@ -23,6 +23,9 @@
  * has a lock of its own, held for a batch; whoever changes the device's key or its being up takes
  * it first, then the core's (lanes_lock).
  *
+ * The kernel knows of a link that comes up before the brain has heard of it: meanwhile messages
+ * wait in the sockets, as who is refused comes again after 5 s only.
+ *
  * Under load a message waits for the next look at the lanes, every LANES_PAUSE, so that a flood
  * costs no more wake-ups than that.
  */
@@ -38,6 +41,7 @@ enum {
 #define LANES_PAUSE NS_PER_MS
 #define LANES_LATE (300 * NS_PER_MS / 1000) /* of a round: the processor is not free */
 #define LANES_TELL (100 * NS_PER_MS)        /* so late may what was dropped be counted */
+#define LANES_UP (2 * NS_PER_S)             /* so long may the brain take to hear */
 
 enum {
 	LANES_TURN = 256,    /* messages of each lane and family */

@@ -386,6 +386,19 @@ static void rest(struct lanes *l, struct device *d, struct pace *p, int timeout)
 	(void)eventfd_read(l->knock, &unused); /* what matters is that it is empty */
 }
 
+static void wait_until_up(struct lanes *l, struct device *d)
+{
+	const uint64_t begin = device_now().boot;
+	struct pollfd knock = { .fd = l->knock, .events = POLLIN };
+	eventfd_t unused;
+
+	while (!atomic_load(&d->is_up) && tun_is_up(&d->tun) && !atomic_load(&l->is_over) &&
+	       device_now().boot < begin + LANES_UP) {
+		(void)poll(&knock, 1, (int)(LANES_UP / NS_PER_MS));
+		(void)eventfd_read(l->knock, &unused);
+	}
+}
+
 static void *keep_door(void *ctx)
 {
 	struct device *d = ctx;
@@ -395,10 +408,12 @@ static void *keep_door(void *ctx)
 	/* Waking up does not interrupt those who carry packets. If it can't be had, it does. */
 	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 	while (!atomic_load(&l->is_over)) {
-		const struct moment now = device_now();
+		struct moment now;
 		bool more;
 		int timeout;
 
+		wait_until_up(l, d);
+		now = device_now();
 		pace.begin = now.boot;
 		pace.cpu = cpu_time();
 		more = lanes_turn(l, d, now);

@@ -69,6 +69,12 @@ MUST_CHECK int tun_write(const struct tun *t, int queue, const struct iovec *par
 MUST_CHECK int tun_write_packet(const struct tun *t, int queue, const uint8_t *packet, size_t len);
 
 /*
+ * Whether the link is up, as the device itself knows before anybody is told: it can be written to.
+ * A kernel before 5.2 says yes at all times.
+ */
+MUST_CHECK bool tun_is_up(const struct tun *t);
+
+/*
  * Which kinds of super-packet the kernel takes when they are written: one of each is, with sums
  * that IP throws away at once (the host counts a header error for each). -EIO while the link is
  * down: nobody knows.

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -333,6 +334,13 @@ int tun_write_packet(const struct tun *t, int queue, const uint8_t *packet, size
 	const struct iovec parts[] = { { header, (size_t)t->header }, { data.wanted, len } };
 
 	return tun_write(t, queue, parts, (int)ELEMENTS(parts));
+}
+
+bool tun_is_up(const struct tun *t)
+{
+	struct pollfd room = { .fd = t->fd, .events = POLLOUT };
+
+	return poll(&room, 1, 0) == 1 && room.revents & POLLOUT;
 }
 
 /* Two segments' worth of a kind, its IP header wrong in what is looked at first. */

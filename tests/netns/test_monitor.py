@@ -392,6 +392,24 @@ def hung_engine_does_not_hold_the_end_up(lab):
     assert not engine.socket.exists()
 
 
+@scenario(seconds=60, lacks=ONE)
+def first_initiation_behind_link_up_is_answered(lab):
+    """Once `ip link set up` has returned, although the monitor, which tells the engine of it, is late."""
+    bench = Bench(lab, up=False)
+    for _ in range(3):
+        os.kill(bench.engine.main, signal.SIGSTOP)
+        bench.a.ip("link set wga up")
+        bench.peer.send(Initiator(bench.peer.key, bench.peer.remote).message)
+        time.sleep(0.1)
+        os.kill(bench.engine.main, signal.SIGCONT)
+        assert bench.peer.receive(3, (RESPONSE,))[0], "an initiation to a link that is up is refused"
+        bench.a.ip("link set wga down")
+        wait_until(lambda: re.findall("link (up|down)", bench.engine.read_log())[-1] == "down", 2)
+        bench.peer.drain(0.05)
+        bench.peer.send(Initiator(bench.peer.key, bench.peer.remote).message)
+        assert bench.peer.receive(0.3, (RESPONSE,)) == (None, None), "answered by a link that is down"
+
+
 # --- a device elsewhere ----------------------------------------------------------------------------
 
 

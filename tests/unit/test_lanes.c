@@ -9,7 +9,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -533,6 +536,115 @@ static void ring_is_a_lane_too(void **state)
 	tear_down(&w);
 }
 
+/* --- the doorman ---------------------------------------------------------------------------- */
+
+/* The device's own lanes, with a thread that keeps them, and a TUN. */
+static void start_doorman(struct world *w, bool is_link_up)
+{
+	struct device *d = w->d;
+	struct diag why = { 0 };
+
+	assert_int_equal(tun_open(&(struct tun_config){ .name = "t0" }, &why, &d->tun), 0);
+	test_link_up("t0", is_link_up);
+	core_down(d->core, w->now);
+	d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d->lane_poll = epoll_create1(EPOLL_CLOEXEC);
+	assert_true(d->wake >= 0 && d->lane_poll >= 0);
+	assert_int_equal(device_watch(d->lane_poll, device_socket(d, w->family, UDP_LANE_PLAIN)),
+			 0);
+	assert_int_equal(lanes_init(&d->lanes), 0);
+	assert_int_equal(lanes_start(d), 0);
+}
+
+static void end_doorman(struct world *w)
+{
+	lanes_stop(w->d);
+	lanes_done(&w->d->lanes);
+	close(w->d->wake);
+	close(w->d->lane_poll);
+	tun_close(&w->d->tun);
+	tear_down(w);
+}
+
+static void sleep_ms(long ms)
+{
+	(void)nanosleep(&(struct timespec){ .tv_nsec = ms * (long)NS_PER_MS }, NULL);
+}
+
+/* Whether it comes to wait, before somebody loses patience. */
+static bool passes(struct world *w)
+{
+	struct ring_entry e;
+
+	for (int i = 0; i < 500; ++i) {
+		if (lanes_take(&w->d->lanes, &e))
+			return true;
+		sleep_ms(10);
+	}
+	return false;
+}
+
+static bool is_refused(struct world *w)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 500 && !n; ++i) {
+		sleep_ms(10);
+		lanes_fold(w->d, w->now);
+		pthread_mutex_lock(&w->d->lock);
+		n = core_rejects(w->d->core)->device.by_reason[REJECT_DOWN].count;
+		pthread_mutex_unlock(&w->d->lock);
+	}
+	return n;
+}
+
+/* The kernel says up, the brain has not heard of it: what comes now is not refused. */
+static void a_message_just_behind_the_link_is_kept(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	start_doorman(&w, true);
+	send_initiation(&w, HONEST, 7, false);
+	lanes_knock(&w.d->lanes); /* something else happens meanwhile */
+	sleep_ms(50);
+	lanes_lock(&w.d->lanes);
+	pthread_mutex_lock(&w.d->lock);
+	core_up(w.d->core, w.now);
+	pthread_mutex_unlock(&w.d->lock);
+	lanes_unlock(&w.d->lanes);
+	atomic_store(&w.d->is_up, true);
+	lanes_knock(&w.d->lanes);
+	assert_true(passes(&w));
+	end_doorman(&w);
+}
+
+static void a_message_for_a_link_that_is_down_is_refused(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	start_doorman(&w, false);
+	send_initiation(&w, HONEST, 7, false);
+	assert_true(is_refused(&w));
+	end_doorman(&w);
+}
+
+/* Whatever keeps the brain from following: it is told in the end. */
+static void a_message_is_not_kept_for_ever(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	start_doorman(&w, true);
+	send_initiation(&w, HONEST, 7, false);
+	assert_true(is_refused(&w));
+	end_doorman(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +661,9 @@ int main(void)
 		cmocka_unit_test(lane_that_is_never_empty_means_load),
 		cmocka_unit_test(fd8_backlog_means_load),
 		cmocka_unit_test(ring_is_a_lane_too),
+		cmocka_unit_test(a_message_just_behind_the_link_is_kept),
+		cmocka_unit_test(a_message_for_a_link_that_is_down_is_refused),
+		cmocka_unit_test(a_message_is_not_kept_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -624,6 +624,22 @@ static void a_probe_tells_what_may_be_joined(void **state)
 	tun_close(&t);
 }
 
+static void a_link_tells_itself_whether_it_is_up(void **state)
+{
+	static const bool rows[] = { false, true, false, true };
+	struct tun t;
+
+	(void)state;
+	t = open_named("t0");
+	for (size_t i = 0; i < ELEMENTS(rows); ++i) {
+		test_link_up("t0", rows[i]);
+		assert_int_equal(tun_is_up(&t), rows[i]);
+	}
+	test_link_delete("t0");
+	assert_false(tun_is_up(&t));
+	tun_close(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -645,6 +661,7 @@ int main(void)
 		cmocka_unit_test(what_was_not_asked_for_does_not_come),
 		cmocka_unit_test(each_queue_carries_packets),
 		cmocka_unit_test(a_probe_tells_what_may_be_joined),
+		cmocka_unit_test(a_link_tells_itself_whether_it_is_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
