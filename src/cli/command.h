@@ -17,5 +17,6 @@ struct command {
 enum { EXIT_USAGE = 2 };
 
 extern const struct command command_run;
+extern const struct command command_why;
 
 #endif

@@ -10,6 +10,7 @@
 /* The program by its name: `warren COMMAND …`, or, started as warrend, the engine itself. */
 static const struct command *const commands[] = {
 	&command_run,
+	&command_why,
 };
 
 static const char *base_name(const char *path)
