@@ -27,4 +27,10 @@ MUST_CHECK int wg_netlink_set(const char *name, const struct model *patch, size_
 typedef int wg_netlink_found(void *ctx, const char *name);
 MUST_CHECK int wg_netlink_list(wg_netlink_found *found, void *ctx);
 
+/* The same over a socket that stays the caller's: what a test puts a kernel of its own behind. */
+MUST_CHECK int wg_netlink_get_over(int fd, const char *name, struct model *ret);
+MUST_CHECK int wg_netlink_set_over(int fd, const char *name, const struct model *patch,
+				   size_t *ret_peers);
+MUST_CHECK int wg_netlink_list_over(int fd, wg_netlink_found *found, void *ctx);
+
 #endif

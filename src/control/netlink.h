@@ -1,0 +1,56 @@
+#ifndef CONTROL_NETLINK_H
+#define CONTROL_NETLINK_H
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/*
+ * One request to the kernel and all that it answers. netlink_take and the walk over attributes are
+ * pure and trust no length; the rest is the socket. All return 0 or a negative errno unless told
+ * otherwise.
+ */
+enum { NETLINK_PIECE = 32 * 1024 };
+
+/* One message of the answer, aligned to 4 bytes, nlmsg_len of them there. Negative ends it all. */
+typedef int netlink_handler(void *ctx, const struct nlmsghdr *message);
+
+/*
+ * What one receive brought. 1: more is to come. 0: that was all. Else why there will be none: what
+ * the kernel says, or -EPROTO. ret_changed becomes true if what is dumped changed meanwhile.
+ */
+MUST_CHECK int netlink_take(const void *bytes, size_t len, uint32_t seq, netlink_handler *handle,
+			    void *ctx, bool *ret_changed);
+
+/* In the caller's namespace; a descriptor, or a negative errno. */
+MUST_CHECK int netlink_open(int protocol);
+/*
+ * Send it and hear the answer to its end, so that fd can be used again. -EINTR: all was heard, but
+ * the dump changed meanwhile. Signals are waited out.
+ */
+MUST_CHECK int netlink_exchange(int fd, const struct nlmsghdr *request, netlink_handler *handle,
+				void *ctx);
+
+/* Attributes, one after the other. */
+struct netlink_walk {
+	const uint8_t *at;
+	size_t left;
+	bool broken; /* an attribute did not fit: what came before is good for nothing either */
+};
+
+struct netlink_attribute {
+	uint16_t type; /* without flags */
+	size_t len;
+	const uint8_t *bytes;
+};
+
+/* Behind the netlink header and one more of that length. */
+void netlink_walk_message(struct netlink_walk *w, const struct nlmsghdr *message, size_t header);
+void netlink_walk_nest(struct netlink_walk *w, const struct netlink_attribute *nest);
+/* False at the end, and where the rest is broken. */
+MUST_CHECK bool netlink_walk_next(struct netlink_walk *w, struct netlink_attribute *ret);
+
+#endif
