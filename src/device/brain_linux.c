@@ -26,6 +26,7 @@ enum {
 
 #define BIND_PAUSE_FIRST (1 * NS_PER_S)
 #define BIND_PAUSE_MAX (64 * NS_PER_S)
+#define WAIT_PATIENCE (10 * NS_PER_S)
 
 struct brain {
 	struct device *d;
@@ -34,6 +35,9 @@ struct brain {
 	int timer;
 	uint64_t bind_again; /* boot time; TIME_NEVER unless a link is up and has no socket */
 	uint64_t bind_pause; /* ns before the next try, doubled each time */
+	struct stall waiting;
+	uint64_t
+		fails_since; /* boot time since which each wait has failed; 0: the last went well */
 	bool is_ending;
 	enum device_end end;
 	uint8_t message[MESSAGE_ROOM]; /* for staged packets */
@@ -407,6 +411,20 @@ static void handle(struct brain *b, int fd)
 		handle_guest(b);
 }
 
+/* A host that is short of something recovers; else another engine may have more luck. */
+static void note_wait(struct brain *b, int error)
+{
+	const uint64_t now = device_now().boot;
+
+	device_pace(b->d, &b->waiting, "wait", error);
+	if (!error)
+		b->fails_since = 0;
+	else if (!b->fails_since)
+		b->fails_since = now;
+	else if (now > b->fails_since + WAIT_PATIENCE)
+		end(b, DEVICE_FAILED);
+}
+
 static void loop(struct brain *b)
 {
 	struct epoll_event events[8];
@@ -415,10 +433,7 @@ static void loop(struct brain *b)
 		const bool more = work(b);
 		const int n = epoll_wait(b->poll, events, ELEMENTS(events), prepare_sleep(b, more));
 
-		if (n < 0 && errno != EINTR) {
-			log_line(LOG_ERROR, "cannot wait: %s", strerror(errno));
-			end(b, DEVICE_FAILED);
-		}
+		note_wait(b, n < 0 ? -errno : 0);
 		for (int i = 0; i < n && !b->is_ending; ++i)
 			handle(b, events[i].data.fd);
 	}

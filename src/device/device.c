@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sock_diag.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -233,6 +234,23 @@ struct device *device_free(struct device *d)
 	pthread_mutex_destroy(&d->lock);
 	free(d);
 	return NULL;
+}
+
+void device_pace(struct device *d, struct stall *s, const char *what, int error)
+{
+	uint64_t pause;
+
+	if (!error || error == -EAGAIN) {
+		stall_passed(s);
+		return;
+	}
+	device_count(d, COUNT_CALLS_FAILED, 1);
+	pause = stall_failed(s);
+	if (!pause)
+		return;
+	if (stall_tells(s, device_now().boot))
+		log_line(LOG_ERROR, "cannot %s: %s; tried again and again", what, strerror(-error));
+	(void)poll(NULL, 0, (int)(pause / NS_PER_MS)); /* nothing to do about one that fails */
 }
 
 bool device_needs_brain(const struct device *d)

@@ -13,6 +13,7 @@
 #include "device/link.h"
 #include "device/offload_switch.h"
 #include "device/ring.h"
+#include "device/stall.h"
 #include "device/udp.h"
 #include "wg/core.h"
 
@@ -30,6 +31,7 @@ enum device_count {
 	COUNT_UDP_BATCHES_REFUSED,
 	COUNT_TUN_WRITES_REFUSED,
 	COUNT_HANDSHAKES_HANDLED,
+	COUNT_CALLS_FAILED,
 	COUNT_LAST,
 };
 
@@ -87,6 +89,13 @@ static inline void device_count(struct device *d, enum device_count which, uint6
 {
 	atomic_fetch_add_explicit(&d->counts[which], n, memory_order_relaxed);
 }
+
+/*
+ * What became of a call that reads or waits: 0, -EAGAIN, or why it failed. Then it is counted, and
+ * who keeps failing is logged now and then and sleeps a little. The caller's own stall; not under a
+ * lock. what: as in "cannot ..".
+ */
+void device_pace(struct device *d, struct stall *s, const char *what, int error);
 
 /* The brain is needed: there is output, or a deadline before the one it sleeps to. Call under the
  * lock. */

@@ -116,6 +116,7 @@ static void copy_counts(struct device *d, struct diagnosis *ret)
 		[COUNT_UDP_BATCHES_REFUSED] = "udp-batches-refused",
 		[COUNT_TUN_WRITES_REFUSED] = "tun-writes-refused",
 		[COUNT_HANDSHAKES_HANDLED] = "handshakes-handled",
+		[COUNT_CALLS_FAILED] = "calls-failed",
 	};
 
 	size_t at = 0;

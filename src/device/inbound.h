@@ -27,12 +27,13 @@ struct inbound {
 	size_t lengths[SESSION_BATCH];
 	size_t count;
 	struct offload_join join;
+	int error;        /* of the last receive: 0, -EAGAIN, or why it failed */
 	uint8_t *refused; /* a super-packet that the TUN did not take, to be cut again */
 };
 
 MUST_CHECK bool inbound_init(struct inbound *in, struct device *d, int number);
 void inbound_done(struct inbound *in); /* wipes */
-/* Deliver what the socket has, a bounded turn of it. */
+/* Deliver what the socket has, a bounded turn of it. in->error: how it ended. */
 void inbound_drain(struct inbound *in, int fd);
 
 #endif

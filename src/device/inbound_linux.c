@@ -189,6 +189,7 @@ void inbound_drain(struct inbound *in, int fd)
 	for (size_t turn = 0, bytes = 0; turn < TURN && bytes < TURN_BYTES; ++turn) {
 		const int n = udp_receive(fd, in->slots, UDP_SLOTS_MAX);
 
+		in->error = n < 0 ? n : 0;
 		if (n < 0)
 			return;
 		device_count(in->d, COUNT_UDP_RECEIVES, (uint64_t)n);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "device/ring.h"
+#include "device/stall.h"
 #include "wg/core.h"
 
 /*
@@ -65,6 +66,9 @@ struct lanes {
 	_Atomic bool tells; /* to the brain: count what was dropped */
 	bool brings;        /* something passed since the brain was told */
 	unsigned int full_turns;
+	int error; /* of a read in the last turn, or 0 */
+	struct stall reading;
+	struct stall waiting_for;
 	uint64_t read_at; /* boot time */
 	uint64_t told_at;
 	struct lanes_buffers *buffers;

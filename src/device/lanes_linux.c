@@ -217,6 +217,8 @@ static bool read_batch(struct share *s, int fd)
 	const int n = udp_receive(fd, b->slots, want);
 	unsigned int judged = 0;
 
+	if (n < 0 && n != -EAGAIN)
+		s->lanes->error = n;
 	if (n <= 0)
 		return false;
 	begin_batch(s);
@@ -297,6 +299,7 @@ bool lanes_turn(struct lanes *l, struct device *d, struct moment now)
 	if (gate_is_loaded(core_gate(d->core), now.boot) && now.boot < l->read_at + LANES_PAUSE)
 		return false;
 	l->read_at = now.boot;
+	l->error = 0;
 	cookie = read_lane(l, d, now, UDP_LANE_COOKIE, FAMILY_V4, LANES_COOKIES / 3);
 	cookie |= read_lane(l, d, now, UDP_LANE_COOKIE, FAMILY_V6, LANES_COOKIES / 3);
 	plain = read_lane(l, d, now, UDP_LANE_PLAIN, FAMILY_V4, LANES_COOKIES);
@@ -360,29 +363,34 @@ static uint64_t cpu_time(void)
  * flood may have it; where it is not, a part of it. What we wanted of it and did not get tells: the
  * scheduler does not let us preempt anybody.
  */
-static void rest_loaded(struct lanes *l, struct pace *p)
+static int rest_loaded(struct lanes *l, struct pace *p)
 {
 	const uint64_t worked = cpu_time() - p->cpu;
 	struct pollfd knock = { .fd = l->knock, .events = POLLIN };
 	uint64_t pause = LANES_PAUSE, elapsed;
+	int error = 0;
 
 	if (p->is_contended && pause < (LANES_PART - 1) * worked)
 		pause = (LANES_PART - 1) * worked;
 	pause = (pause + NS_PER_MS - 1) / NS_PER_MS * NS_PER_MS;
-	(void)poll(&knock, 1, (int)(pause / NS_PER_MS));
+	if (poll(&knock, 1, (int)(pause / NS_PER_MS)) < 0)
+		error = -errno;
 	elapsed = device_now().boot - p->begin;
 	p->is_contended = elapsed > worked + pause + LANES_LATE;
+	return error;
 }
 
 static void rest(struct lanes *l, struct device *d, struct pace *p, int timeout)
 {
 	struct epoll_event event;
 	eventfd_t unused;
+	int error = 0;
 
 	if (gate_is_loaded(core_gate(d->core), p->begin))
-		rest_loaded(l, p);
-	else
-		(void)epoll_wait(d->lane_poll, &event, 1, timeout);
+		error = rest_loaded(l, p);
+	else if (epoll_wait(d->lane_poll, &event, 1, timeout) < 0)
+		error = -errno;
+	device_pace(d, &l->waiting_for, "wait for handshakes", error);
 	(void)eventfd_read(l->knock, &unused); /* what matters is that it is empty */
 }
 
@@ -417,6 +425,7 @@ static void *keep_door(void *ctx)
 		pace.begin = now.boot;
 		pace.cpu = cpu_time();
 		more = lanes_turn(l, d, now);
+		device_pace(d, &l->reading, "receive handshakes", l->error);
 		timeout = tell(l, d, now);
 		if (!more || gate_is_loaded(core_gate(d->core), now.boot))
 			rest(l, d, &pace, timeout);

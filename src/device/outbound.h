@@ -28,12 +28,13 @@ struct outbound {
 	struct session_packet packets[SESSION_BATCH];
 	size_t count;
 	struct send_limits limits;
+	int error;            /* of the last read: 0, -EAGAIN, or why it failed */
 	uint64_t waits_again; /* boot time before which a link that is down is not waited for */
 };
 
 MUST_CHECK bool outbound_init(struct outbound *o, struct device *d, int number);
 void outbound_done(struct outbound *o); /* wipes */
-/* Send what the TUN has, a bounded turn of it. False: the TUN is gone. */
+/* Send what the TUN has, a bounded turn of it. False: the TUN is gone. o->error: how it ended. */
 MUST_CHECK bool outbound_drain(struct outbound *o);
 
 #endif

@@ -329,8 +329,10 @@ bool outbound_drain(struct outbound *o)
 	for (size_t i = 0, bytes = 0; i < TURN && bytes < TURN_BYTES; ++i) {
 		const ssize_t n = tun_read(&d->tun, o->number, header, o->input, INPUT);
 
+		o->error = n < 0 ? (int)n : 0;
 		device_count(d, COUNT_TUN_READS, n != -EAGAIN);
 		if (n == -EMSGSIZE) {
+			o->error = 0;
 			device_count_reject(d, REJECT_OUT_INVALID, NULL, 1);
 			continue;
 		}

@@ -60,7 +60,7 @@ int udp_receive(int fd, struct udp_slot *slots, unsigned int n)
 			break;
 	}
 	if (got <= 0)
-		return -EAGAIN;
+		return got < 0 ? -errno : -EAGAIN;
 	for (int i = 0; i < got; ++i)
 		finish(&slots[i], &places[i], &messages[i]);
 	return got;

@@ -15,6 +15,11 @@ struct worker {
 	int number;
 	struct outbound out;
 	struct inbound in;
+	struct {
+		struct stall wait;
+		struct stall udp;
+		struct stall tun;
+	} stalls;
 };
 
 static void handle_udp(struct worker *w, const struct epoll_event *event)
@@ -24,6 +29,17 @@ static void handle_udp(struct worker *w, const struct epoll_event *event)
 			event->data.fd,
 			&(struct udp_listener){ .error = device_note_error, .ctx = w->d });
 	inbound_drain(&w->in, event->data.fd);
+	device_pace(w->d, &w->stalls.udp, "receive datagrams", w->in.error);
+}
+
+/* False: the TUN is gone. */
+static bool handle_tun(struct worker *w)
+{
+	const bool is_there = outbound_drain(&w->out);
+
+	if (is_there)
+		device_pace(w->d, &w->stalls.tun, "read packets", w->out.error);
+	return is_there;
 }
 
 static void work(struct worker *w)
@@ -35,12 +51,13 @@ static void work(struct worker *w)
 	for (;;) {
 		const int n = epoll_wait(d->worker_poll[w->number], events, ELEMENTS(events), -1);
 
+		device_pace(d, &w->stalls.wait, "wait for packets", n < 0 ? -errno : 0);
 		for (int i = 0; i < n; ++i) {
 			if (events[i].data.fd == d->stop)
 				return;
 			if (events[i].data.fd != tun) {
 				handle_udp(w, &events[i]);
-			} else if (!outbound_drain(&w->out)) {
+			} else if (!handle_tun(w)) {
 				/* A TUN that is gone stays readable for ever. */
 				atomic_store(&d->tun_is_gone, true);
 				device_wake_brain(d);
