@@ -308,10 +308,11 @@ static const struct page pages[] = {
 		.cause = "The file is for AmneziaWG, a changed WireGuard that disguises its "
 			 "packets. Its first packets look different, so an ordinary WireGuard "
 			 "cannot talk to that server.",
-		.tell = "Where every one of them is 0 (and H1 to H4 are 1, 2, 3, 4) the "
-			"server speaks ordinary WireGuard too, and the lines can be deleted.",
+		.tell = "Where S1, S2 (and S3, S4) are 0 or missing and H1 to H4 are 1, 2, 3, "
+			"4 or missing, the server speaks ordinary WireGuard too, and these "
+			"lines can be deleted. With any other value it does not.",
 		.fix = "Use the AmneziaWG client for it, or ask for an ordinary WireGuard "
-		       "config. Deleting the lines alone leads to a tunnel without a "
+		       "config. Elsewhere, deleting the lines leads to a tunnel without a "
 		       "handshake.",
 		.related = "A7 E10",
 	},
@@ -357,13 +358,13 @@ static const struct page pages[] = {
 			 "running state over the file: host names have become addresses, "
 			 "comments are gone, and with a bash of 5.2 or newer an `&` in a hook "
 			 "is destroyed (until the tools are fixed).",
-		.tell = "grep -i saveconfig /etc/wireguard/wg0.conf",
+		.tell = "    grep -i saveconfig /etc/wireguard/wg0.conf",
 		.fix = "Edit while the tunnel is down, in this order:\n"
 		       "    wg-quick down wg0\n"
 		       "    nano /etc/wireguard/wg0.conf\n"
 		       "    wg-quick up wg0\n"
-		       "Better, set `SaveConfig = false` once and apply later edits to the "
-		       "running tunnel:\n"
+		       "Better, set `SaveConfig = false` in that way once, and apply later "
+		       "edits to the running tunnel:\n"
 		       "    wg syncconf wg0 <(wg-quick strip wg0)",
 		.related = "A21 A22 C5",
 	},
@@ -391,7 +392,7 @@ static const struct page pages[] = {
 		       "server's file.",
 		.cause = "The file was edited and the running device was not told. Only what "
 			 "`wg show` lists is in force.",
-		.tell = "wg show wg0 peers | grep 'KEY='\n"
+		.tell = "    wg show wg0 peers | grep 'KEY='\n"
 			"No line: the device does not know it. A line: see B1, B2 and D11.",
 		.fix = "Without interrupting anybody:\n"
 		       "    wg syncconf wg0 <(wg-quick strip wg0)\n"

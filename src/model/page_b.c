@@ -53,7 +53,7 @@ static const struct page pages[] = {
 			 "file. Nobody can be their own peer, so the kernel leaves such a peer "
 			 "out and says nothing. The keys of the two ends were swapped, or one "
 			 "pair was used for both.",
-		.tell = "wg show wg0 public-key; wg show wg0 peers\n"
+		.tell = "    wg show wg0 public-key; wg show wg0 peers\n"
 			"The first key also stands under a [Peer] in the file, and the second "
 			"list is short of it.",
 		.fix = "Put the other end's public key there. Ask the other end for it:\n"

@@ -31,7 +31,7 @@ static const struct page pages[] = {
 			 "means: everything goes to the server. On the server it means: "
 			 "everything goes to this client. It can belong to one peer only (C1), "
 			 "and wg-quick makes it the server's default route.",
-		.tell = "wg show wg0 allowed-ips | grep '/0'\n"
+		.tell = "    wg show wg0 allowed-ips | grep '/0'\n"
 			"On a server with clients this should print nothing, unless one peer "
 			"is the server's own way out.",
 		.fix = "Write the client's own address there, and the networks behind it, if "
@@ -101,7 +101,7 @@ static const struct page pages[] = {
 			"    ip route show dev wg0; ip -6 route show dev wg0\n"
 			"Or ask for one address; it must say `dev wg0`:\n"
 			"    ip route get 192.168.7.1",
-		.fix = "ip route add 192.168.7.0/24 dev wg0\n"
+		.fix = "    ip route add 192.168.7.0/24 dev wg0\n"
 		       "The next wg-quick up makes it by itself from the file.",
 		.related = "A22 C4 I5",
 	},

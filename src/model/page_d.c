@@ -54,7 +54,7 @@ static const struct page pages[] = {
 			 "policy to DROP. What no rule accepts is thrown away. An accept in a "
 			 "table of your own does not undo that: every base chain must let the "
 			 "packet pass.",
-		.tell = "iptables -S FORWARD | head -1; iptables -nvL DOCKER-USER\n"
+		.tell = "    iptables -S FORWARD | head -1; iptables -nvL DOCKER-USER\n"
 			"`-P FORWARD DROP`, and its packet counter grows.",
 		.fix = "Docker keeps its hands off one chain; put the rules there:\n"
 		       "    iptables -I DOCKER-USER -i wg0 -j ACCEPT\n"
@@ -71,7 +71,7 @@ static const struct page pages[] = {
 		       "no further than the server, or do not connect at all.",
 		.cause = "ufw throws away what is to be forwarded unless told otherwise, and "
 			 "lets nothing in on the port either.",
-		.tell = "ufw status verbose\n"
+		.tell = "    ufw status verbose\n"
 			"`deny (routed)` and no ALLOW FWD line for wg0.",
 		.fix = "The port, then the way through, then between clients if wanted (eth0 "
 		       "is the interface to the internet):\n"
@@ -124,7 +124,7 @@ static const struct page pages[] = {
 			 "from eth0 and go to wg0, and no rule fits them.",
 		.tell = "A drop that counts on the way eth0 to wg0:\n"
 			"    iptables -nvL FORWARD",
-		.fix = "iptables -I FORWARD -o wg0 -m conntrack \\\n"
+		.fix = "    iptables -I FORWARD -o wg0 -m conntrack \\\n"
 		       "      --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
 		       "With nft: `ct state established,related accept` near the top of the "
 		       "forward chain.",
@@ -140,7 +140,7 @@ static const struct page pages[] = {
 		.tell = "The packets arrive, and the port is not in the list:\n"
 			"    tcpdump -ni any udp port 51820\n"
 			"    firewall-cmd --list-all",
-		.fix = "firewall-cmd --permanent --add-port=51820/udp\n"
+		.fix = "    firewall-cmd --permanent --add-port=51820/udp\n"
 		       "    firewall-cmd --reload\n"
 		       "Add `--zone=` when the interface to the internet is in another zone "
 		       "than the default one.",
@@ -156,7 +156,7 @@ static const struct page pages[] = {
 		       "IN=wg0`.",
 		.cause = "Since firewalld 1.0 traffic between two zones needs a policy that "
 			 "allows it; before, it slipped through.",
-		.tell = "firewall-cmd --set-log-denied=all; journalctl -kf | grep FWD",
+		.tell = "    firewall-cmd --set-log-denied=all; journalctl -kf | grep FWD",
 		.fix = "A zone for the tunnel and a policy from it to the outside:\n"
 		       "    firewall-cmd --permanent --zone=internal --add-interface=wg0\n"
 		       "    firewall-cmd --permanent --new-policy=wg-out\n"
@@ -210,7 +210,7 @@ static const struct page pages[] = {
 			 "wg0. The firewall must let that pass too; often only ICMP was "
 			 "allowed. Each client must also have the other's address in the "
 			 "AllowedIPs of its peer, the server.",
-		.tell = "iptables -nvL FORWARD\n"
+		.tell = "    iptables -nvL FORWARD\n"
 			"    ip route get 10.0.0.3       # on the client: dev wg0?",
 		.fix = "On the server:\n"
 		       "    iptables -I FORWARD -i wg0 -o wg0 -j ACCEPT\n"

@@ -189,7 +189,7 @@ static const struct page pages[] = {
 		       "stays dead, although nothing changed at either end. With another "
 		       "port, or after minutes of silence, it works.",
 		.cause = "A router (or this host) remembers an old state for exactly these two "
-			 "addresses and ports, with an egress or address that is no longer "
+			 "addresses and ports, with a way out or an address that is no longer "
 			 "right. Our own retries and keepalives keep that state alive.",
 		.tell = "A new source port works at once:\n"
 			"    wg set wg0 listen-port 0\n"

@@ -100,7 +100,7 @@ static const struct page pages[] = {
 		.cause = "When no MTU is set, wg-quick computes one from the routes to the "
 			 "endpoints. Up to 1.0.20250521 it takes the largest, since "
 			 "1.0.20260223 the smallest.",
-		.tell = "wg --version; ip link show wg0",
+		.tell = "    wg --version; ip link show wg0",
 		.fix = "Set it by hand to what fits the smallest: `MTU = 1420`.",
 		.related = "F1 F4",
 	},
@@ -126,7 +126,7 @@ static const struct page pages[] = {
 		.cause = "IPv6 needs 1280; on an interface with less the kernel switches IPv6 "
 			 "off, and addresses with it. Some services do not expect so small "
 			 "packets over IPv4 either.",
-		.tell = "ip link show wg0; ip -6 address show dev wg0",
+		.tell = "    ip link show wg0; ip -6 address show dev wg0",
 		.fix = "`MTU = 1280` is the least. Where the path is so small that this is "
 		       "cut up outside, leave it: two fragments are better than no IPv6, if "
 		       "they pass; else do without IPv6 inside, and read H4.",
@@ -140,7 +140,8 @@ static const struct page pages[] = {
 		       "slow or stops after a kernel update (6.6.44 and others of that "
 		       "time). The log has `write /dev/net/tun: invalid argument`.",
 		.cause = "Those kernels refuse some of the large packets that an engine writes "
-			 "into its interface in one piece. Others follow in a fixed kernel.",
+			 "into its interface in one piece. Later kernels of the same series "
+			 "are fixed.",
 		.tell = "`uname -r`, and whether it began with a kernel update.",
 		.fix = "Update the kernel. Until then update the engine, or switch its large "
 		       "packets off.",

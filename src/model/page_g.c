@@ -130,7 +130,7 @@ static const struct page pages[] = {
 		       "other end's network does not go into it.",
 		.cause = "networkd sets AllowedIPs at the device and makes no routes from them "
 			 "unless told to.",
-		.tell = "ip route get 192.168.7.1; networkctl status wg0",
+		.tell = "    ip route get 192.168.7.1; networkctl status wg0",
 		.fix = "In the .netdev file, in [WireGuard] (or in one [WireGuardPeer]):\n"
 		       "    RouteTable=main\n"
 		       "(systemd 250 and newer.) Or in the .network file `[Route]` with "
@@ -145,7 +145,7 @@ static const struct page pages[] = {
 		       "traffic goes elsewhere, or names are still asked elsewhere.",
 		.cause = "NetworkManager is not wg-quick: it makes routes and DNS by rules of "
 			 "its own, and ignores hooks and Table.",
-		.tell = "nmcli -f all connection show wg0 | grep -i 'wireguard\\|dns\\|route'\n"
+		.tell = "    nmcli -f all connection show wg0 | grep -i 'wireguard\\|dns\\|route'\n"
 			"    ip rule; ip route get 1.1.1.1; resolvectl status",
 		.fix = "Let it make the routes, and let this connection's DNS come before "
 		       "others:\n"

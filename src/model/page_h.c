@@ -29,7 +29,7 @@ static const struct page pages[] = {
 		       "name servers, or names of the office do not resolve.",
 		.cause = "systemd-resolved keeps name servers per link. The Wi-Fi's stay in "
 			 "use as long as no link claims all names for itself (`~.`).",
-		.tell = "resolvectl status; resolvectl query example.com\n"
+		.tell = "    resolvectl status; resolvectl query example.com\n"
 			"The last line of the answer says by which link it came.",
 		.fix = "Give all names to the tunnel:\n"
 		       "    resolvectl dns wg0 10.0.0.1\n"
@@ -82,7 +82,7 @@ static const struct page pages[] = {
 		.cause = "The opposite of H4: this host has IPv6 switched off, and routes for "
 			 "it cannot be set; or the server does not carry IPv6, and each try "
 			 "over it has to fail first.",
-		.tell = "sysctl net.ipv6.conf.all.disable_ipv6\n"
+		.tell = "    sysctl net.ipv6.conf.all.disable_ipv6\n"
 			"    ping -6 -c 2 2001:4860:4860::8888",
 		.fix = "With IPv6 off on the host, take `::/0` and IPv6 addresses out: "
 		       "nothing can leak over what is off. Otherwise leave `::/0` and let "
@@ -98,7 +98,7 @@ static const struct page pages[] = {
 		.cause = "The C library asks systemd-resolved by a socket in the file system "
 			 "(the word `resolve` in `/etc/nsswitch.conf`), and the file system is "
 			 "the host's.",
-		.tell = "grep hosts /etc/nsswitch.conf",
+		.tell = "    grep hosts /etc/nsswitch.conf",
 		.fix = "Give the namespace files of its own; `ip netns exec vpn` puts them "
 		       "over `/etc`:\n"
 		       "    mkdir -p /etc/netns/vpn\n"
@@ -116,7 +116,7 @@ static const struct page pages[] = {
 		.cause = "Something else owns that file: NetworkManager, dnsmasq, a "
 			 "container's runtime, an immutable file. Or the resolvconf that ran "
 			 "is not the one that this system uses.",
-		.tell = "ls -l /etc/resolv.conf; head -3 /etc/resolv.conf\n"
+		.tell = "    ls -l /etc/resolv.conf; head -3 /etc/resolv.conf\n"
 			"    readlink -f \"$(command -v resolvconf)\"; lsattr /etc/resolv.conf",
 		.fix = "Use what the owner offers: with systemd-resolved the lines of H2, "
 		       "with NetworkManager those of G9, with dnsmasq `server=10.0.0.1`. "

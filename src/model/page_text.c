@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
-
 /* `warren why` writes for a terminal of 80 columns, whatever it stands in: a page that is pasted
  * into a mail or an issue keeps its shape. */
 enum { COLUMNS = 80, INDENT = 2, ITEM_INDENT = 2, VERBATIM_INDENT = 4 };
@@ -14,8 +12,21 @@ static const char check_line[] = "`warren check` finds this in the files.";
 
 struct part {
 	const char *heading;
-	const char *text; /* may be NULL */
+	const char *text; /* either may be NULL */
+	const char *more;
 };
+
+enum { PARTS = 5 };
+
+static void list_parts(const struct page *page, bool found_by_check, struct part ret[static PARTS])
+{
+	ret[0] = (struct part){ "What you see", page->see, NULL };
+	ret[1] = (struct part){ "Why", page->cause, NULL };
+	ret[2] = (struct part){ "How to tell", page->tell, NULL };
+	ret[3] = (struct part){ "What to do", page->fix, NULL };
+	ret[4] = (struct part){ "What Warren does", page->warren,
+				found_by_check ? check_line : NULL };
+}
 
 static void write_blanks(size_t count, struct buffer *to)
 {
@@ -91,12 +102,13 @@ static void write_bold(const char *text, bool in_colour, struct buffer *to)
 
 static void write_part(const struct part *part, bool in_colour, struct buffer *to)
 {
-	if (!part->text)
+	if (!part->text && !part->more)
 		return;
 	buffer_append(to, "\n", 1);
 	write_bold(part->heading, in_colour, to);
 	buffer_append(to, "\n", 1);
 	write_body(part->text, to);
+	write_body(part->more, to);
 }
 
 /* The ids of a list, one by one: true and the next, or false behind the last. */
@@ -132,22 +144,15 @@ static void write_related_text(const struct page *page, bool in_colour, struct b
 void page_write_text(const struct page *page, bool found_by_check, bool in_colour,
 		     struct buffer *to)
 {
-	const struct part parts[] = {
-		{ "What you see", page->see },        { "Why", page->cause },
-		{ "How to tell", page->tell },        { "What to do", page->fix },
-		{ "What Warren does", page->warren },
-	};
+	struct part parts[PARTS];
 
+	list_parts(page, found_by_check, parts);
 	write_bold(page->id, in_colour, to);
 	buffer_append(to, "  ", 2);
 	write_bold(page->title, in_colour, to);
 	buffer_append(to, "\n", 1);
-	for (size_t i = 0; i < ELEMENTS(parts); ++i)
+	for (size_t i = 0; i < PARTS; ++i)
 		write_part(&parts[i], in_colour, to);
-	if (found_by_check && !page->warren)
-		write_part(&(struct part){ "What Warren does", check_line }, in_colour, to);
-	else if (found_by_check)
-		write_body(check_line, to);
 	write_related_text(page, in_colour, to);
 }
 
@@ -162,7 +167,7 @@ static void write_markdown_body(const char *text, struct buffer *to)
 		const int kind = is_verbatim(line) ? VERBATIM : is_item(line) ? ITEM : TEXT;
 
 		next = next_line(line, &len);
-		if (line != text && (kind != (int)last || kind == TEXT))
+		if (line == text || kind != (int)last || kind == TEXT)
 			buffer_append(to, "\n", 1);
 		buffer_printf(to, "%.*s\n", (int)len, line);
 		last = kind;
@@ -171,10 +176,11 @@ static void write_markdown_body(const char *text, struct buffer *to)
 
 static void write_markdown_part(const struct part *part, struct buffer *to)
 {
-	if (!part->text)
+	if (!part->text && !part->more)
 		return;
-	buffer_printf(to, "\n**%s**\n\n", part->heading);
+	buffer_printf(to, "\n**%s**\n", part->heading);
 	write_markdown_body(part->text, to);
+	write_markdown_body(part->more, to);
 }
 
 static void write_related_markdown(const struct page *page, struct buffer *to)
@@ -193,19 +199,12 @@ static void write_related_markdown(const struct page *page, struct buffer *to)
 
 void page_write_markdown(const struct page *page, bool found_by_check, struct buffer *to)
 {
-	const struct part parts[] = {
-		{ "What you see", page->see },        { "Why", page->cause },
-		{ "How to tell", page->tell },        { "What to do", page->fix },
-		{ "What Warren does", page->warren },
-	};
+	struct part parts[PARTS];
 
+	list_parts(page, found_by_check, parts);
 	buffer_printf(to, "\n### <a id=\"%s\"></a>%s: %s\n", page->id, page->id, page->title);
-	for (size_t i = 0; i < ELEMENTS(parts); ++i)
+	for (size_t i = 0; i < PARTS; ++i)
 		write_markdown_part(&parts[i], to);
-	if (found_by_check && !page->warren)
-		write_markdown_part(&(struct part){ "What Warren does", check_line }, to);
-	else if (found_by_check)
-		buffer_printf(to, "\n%s\n", check_line);
 	write_related_markdown(page, to);
 }
 
