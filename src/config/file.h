@@ -39,7 +39,7 @@ struct file_line {
 	uint32_t len;
 	uint32_t section;          /* index of the section it stands in */
 	struct file_slice key;     /* without blanks around it; of a FILE_SECTION the name in [] */
-	struct file_slice value;   /* likewise; to the end of the line if the key is a hook */
+	struct file_slice value;   /* likewise; KEYS_TO_END: no comment follows */
 	struct file_slice comment; /* from '#' on */
 	uint8_t kind;              /* enum file_kind */
 	uint8_t id;                /* enum keys_id */
@@ -89,8 +89,8 @@ size_t file_find(const struct config_file *f, size_t section, enum keys_id id);
 /*
  * Edits. Each is 0, -ENOMEM, or -EINVAL for a text that could not be read back as what it is: with
  * a line break (CR, LF, U+0085, U+2028, U+2029) or another control character, with blanks around
- * it, or with '#' outside a hook. Nothing has changed after a failure. They move lines: what
- * earlier calls returned about later ones is void.
+ * it, or with '#' where a comment would begin. Nothing has changed after a failure. They move
+ * lines: what earlier calls returned about later ones is void.
  */
 MUST_CHECK int file_set_value(struct config_file *f, size_t line, const char *value);
 /* "Key = value" behind the last entry of a section. */

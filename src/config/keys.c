@@ -8,6 +8,7 @@
 
 #define WG(section) section, KEYS_OF_WG
 #define QUICK KEYS_INTERFACE, KEYS_OF_QUICK
+#define HOOK (KEYS_REPEATS | KEYS_TO_END | KEYS_HOOK)
 #define OWN KEYS_INTERFACE, KEYS_OF_WARREN
 
 static const struct keys_row rows[KEYS_COUNT] = {
@@ -24,10 +25,10 @@ static const struct keys_row rows[KEYS_COUNT] = {
 	[KEYS_DNS] = { "DNS", QUICK, KEYS_REPEATS },
 	[KEYS_MTU] = { "MTU", QUICK, KEYS_ONCE },
 	[KEYS_TABLE] = { "Table", QUICK, KEYS_ONCE },
-	[KEYS_PRE_UP] = { "PreUp", QUICK, KEYS_REPEATS | KEYS_HOOK },
-	[KEYS_POST_UP] = { "PostUp", QUICK, KEYS_REPEATS | KEYS_HOOK },
-	[KEYS_PRE_DOWN] = { "PreDown", QUICK, KEYS_REPEATS | KEYS_HOOK },
-	[KEYS_POST_DOWN] = { "PostDown", QUICK, KEYS_REPEATS | KEYS_HOOK },
+	[KEYS_PRE_UP] = { "PreUp", QUICK, HOOK },
+	[KEYS_POST_UP] = { "PostUp", QUICK, HOOK },
+	[KEYS_PRE_DOWN] = { "PreDown", QUICK, HOOK },
+	[KEYS_POST_DOWN] = { "PostDown", QUICK, HOOK },
 	[KEYS_SAVE_CONFIG] = { "SaveConfig", QUICK, KEYS_ONCE },
 	[KEYS_OWN_KILL_SWITCH] = { "KillSwitch", OWN, KEYS_ONCE },
 	[KEYS_OWN_FORWARD] = { "Forward", OWN, KEYS_ONCE },
@@ -36,7 +37,7 @@ static const struct keys_row rows[KEYS_COUNT] = {
 	[KEYS_OWN_MSS_CLAMP] = { "MssClamp", OWN, KEYS_ONCE },
 	[KEYS_OWN_OPEN_PORT] = { "OpenPort", OWN, KEYS_REPEATS },
 	[KEYS_OWN_RERESOLVE] = { "Reresolve", OWN, KEYS_ONCE },
-	[KEYS_OWN_NAME] = { "Name", KEYS_PEER, KEYS_OF_WARREN, KEYS_ONCE },
+	[KEYS_OWN_NAME] = { "Name", KEYS_PEER, KEYS_OF_WARREN, KEYS_TO_END },
 	[KEYS_AMNEZIA] = { "Jc", KEYS_INTERFACE, KEYS_OF_OTHERS, KEYS_REPEATS },
 	[KEYS_ANDROID] = { "IncludedApplications", KEYS_INTERFACE, KEYS_OF_OTHERS, KEYS_REPEATS },
 	[KEYS_NETWORKD] = { "FirewallMark", KEYS_OTHER_SECTION, KEYS_OF_OTHERS, KEYS_REPEATS },
@@ -159,6 +160,21 @@ enum keys_id keys_nearest(const char *name, size_t len, bool own)
 		nearest = id;
 	}
 	return nearest;
+}
+
+enum keys_section keys_nearest_section(const char *name, size_t len)
+{
+	static const char interface[] = "Interface", peer[] = "Peer";
+	char word[NAME_MAX_LEN];
+	size_t n;
+
+	if (!value_strip(name, len, word, sizeof(word), &n))
+		return KEYS_OTHER_SECTION;
+	if (distance(word, n, interface, sizeof(interface) - 1) <= 3)
+		return KEYS_INTERFACE;
+	if (distance(word, n, peer, sizeof(peer) - 1) <= 2)
+		return KEYS_PEER;
+	return KEYS_OTHER_SECTION;
 }
 
 const char *keys_section_name(enum keys_section s)

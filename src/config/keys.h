@@ -52,7 +52,8 @@ enum keys_flag {
 	KEYS_ONCE = 0,    /* of several lines the last one counts */
 	KEYS_REPEATS = 1, /* several lines add up */
 	KEYS_SECRET = 2,  /* its value is never shown */
-	KEYS_HOOK = 4,    /* a command: it goes to the end of the line, '#' and all */
+	KEYS_TO_END = 4,  /* its value goes to the end of the line, '#' and all */
+	KEYS_HOOK = 8,    /* a command */
 };
 
 struct keys_row {
@@ -67,6 +68,7 @@ const struct keys_row *keys_row(enum keys_id id);
 enum keys_id keys_find(const char *name, size_t len, bool own);
 /* What somebody who wrote this may have meant, or KEYS_UNKNOWN. */
 enum keys_id keys_nearest(const char *name, size_t len, bool own);
-const char *keys_section_name(enum keys_section s); /* "[Interface]" */
+enum keys_section keys_nearest_section(const char *name, size_t len); /* or KEYS_OTHER_SECTION */
+const char *keys_section_name(enum keys_section s);                   /* "[Interface]" */
 
 #endif

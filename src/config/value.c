@@ -264,6 +264,19 @@ enum value_error value_mtu(const char *text, size_t len, uint16_t *ret)
 	return VALUE_OK;
 }
 
+enum value_error value_table(const char *text, size_t len, uint32_t *ret)
+{
+	const bool hex = len > 2 && text[0] == '0' && text[1] == 'x';
+	uint64_t table;
+
+	if (to_number(text + (hex ? 2 : 0), len - (hex ? 2 : 0), hex ? 16 : 10, UINT32_MAX,
+		      &table) != NUMBER_OK ||
+	    table == 0)
+		return VALUE_TABLE;
+	*ret = (uint32_t)table;
+	return VALUE_OK;
+}
+
 static enum value_error one_of(const char *text, size_t len, const char *yes, const char *no,
 			       bool *ret)
 {

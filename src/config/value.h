@@ -28,7 +28,7 @@ enum value_error {
 	VALUE_IP,               /* the address of a prefix */
 	VALUE_BITS,             /* what follows its slash */
 	VALUE_MTU,              /* not 68..65535 */
-	VALUE_TABLE,            /* not off, auto, a number or a word */
+	VALUE_TABLE,            /* not 1..4294967295 */
 	VALUE_SWITCH,           /* not one of the words that are possible */
 };
 
@@ -82,6 +82,7 @@ struct value_list {
 MUST_CHECK bool value_next(struct value_list *list, const char **ret_item, size_t *ret_len);
 
 MUST_CHECK enum value_error value_mtu(const char *text, size_t len, uint16_t *ret);
+MUST_CHECK enum value_error value_table(const char *text, size_t len, uint32_t *ret);
 /* Without regard to case. true false, as of SaveConfig; yes no, as of our own keys. */
 MUST_CHECK enum value_error value_bool(const char *text, size_t len, bool *ret);
 MUST_CHECK enum value_error value_yes(const char *text, size_t len, bool *ret);

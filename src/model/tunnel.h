@@ -129,6 +129,8 @@ struct tunnel_set { /* read together: both ends, all clients */
 void tunnel_init(struct tunnel *t);
 void tunnel_done(struct tunnel *t);
 MUST_CHECK bool tunnel_set_path(struct tunnel *t, const char *path); /* path and name */
+/* Do they say the same, wherever it stands and whatever the files are called? */
+MUST_CHECK bool tunnel_equal(const struct tunnel *a, const struct tunnel *b);
 
 /* All add_ are false when out of memory, and then change nothing. Texts are copied. */
 /* A peer in the model and beside it; its index is model.peer_count - 1. */

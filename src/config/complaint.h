@@ -1,0 +1,62 @@
+#ifndef CONFIG_COMPLAINT_H
+#define CONFIG_COMPLAINT_H
+
+#include "base/attr.h"
+#include "model/diag.h"
+
+/*
+ * What tunnel_read can find wrong in a file, one row each. An id is a row of the catalogue, or a
+ * word of our own; `warren why ID` has a page for each. Several rows may share an id.
+ */
+enum complaint {
+	COMPLAINT_CRLF,
+	COMPLAINT_BOM,
+	COMPLAINT_UTF16,
+	COMPLAINT_NUL,
+	COMPLAINT_CONTROL,
+	COMPLAINT_RETURN,
+	COMPLAINT_COMMENT_SIGN,
+	COMPLAINT_JUNK,
+	COMPLAINT_NO_SECTION,
+	COMPLAINT_SECTION,
+	COMPLAINT_INTERFACE_TWICE,
+	COMPLAINT_KEY,
+	COMPLAINT_WRONG_SECTION,
+	COMPLAINT_TWICE,
+	COMPLAINT_BLANKS,
+	COMPLAINT_EMPTY,
+	COMPLAINT_EMPTY_QUICK,
+	COMPLAINT_KEY_FORMAT,
+	COMPLAINT_PLACEHOLDER,
+	COMPLAINT_PORT,
+	COMPLAINT_SERVICE,
+	COMPLAINT_FWMARK,
+	COMPLAINT_KEEPALIVE,
+	COMPLAINT_ENDPOINT,
+	COMPLAINT_BRACKETS,
+	COMPLAINT_ALLOWED_IPS,
+	COMPLAINT_ADDRESS,
+	COMPLAINT_DNS,
+	COMPLAINT_MTU,
+	COMPLAINT_TABLE,
+	COMPLAINT_SAVE_CONFIG,
+	COMPLAINT_NO_PUBLIC_KEY,
+	COMPLAINT_AMNEZIA,
+	COMPLAINT_OTHER_PROGRAM,
+	COMPLAINT_OPENWRT_LIST,
+	COMPLAINT_OWN_KEY,
+	COMPLAINT_OWN_PLACE,
+	COMPLAINT_OWN_VALUE,
+	COMPLAINT_OWN_SIGN,
+	COMPLAINT_COUNT,
+};
+
+struct complaint_row {
+	const char *id;
+	enum diag_severity severity;
+	const char *title; /* in a few words, for lists */
+};
+
+const struct complaint_row *complaint_row(enum complaint c);
+
+#endif

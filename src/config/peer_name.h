@@ -1,0 +1,20 @@
+#ifndef CONFIG_PEER_NAME_H
+#define CONFIG_PEER_NAME_H
+
+#include "config/file.h"
+
+/*
+ * What people call a peer, from the comments of its section, as the usual tools write them. The
+ * name is UTF-8 without control characters: good to print, and for nothing else.
+ */
+enum { PEER_NAME_MAX = 64 };
+
+struct peer_name {
+	const char *text; /* of the line; NULL: it has none */
+	size_t len;
+	size_t line; /* its index */
+};
+
+void peer_name_find(const struct config_file *f, size_t section, struct peer_name *ret);
+
+#endif
