@@ -37,12 +37,18 @@ bool gate_init(struct gate *g, const struct memory *memory, size_t ratelimit_set
 	       const struct siphash_key *hash_key)
 {
 	memset(g, 0, sizeof(*g));
-	return ratelimit_init(&g->ratelimit, memory, ratelimit_sets, hash_key);
+	if (!ratelimit_init(&g->ratelimit, memory, ratelimit_sets, hash_key))
+		return false;
+	if (ratelimit_init(&g->known_limit, memory, ratelimit_sets, hash_key))
+		return true;
+	ratelimit_done(&g->ratelimit);
+	return false;
 }
 
 void gate_done(struct gate *g)
 {
 	ratelimit_done(&g->ratelimit);
+	ratelimit_done(&g->known_limit);
 	cookie_checker_done(&g->checker);
 }
 
@@ -89,7 +95,11 @@ enum gate_verdict gate_check(struct gate *g, uint64_t now, const struct handshak
 			return drop(g, REJECT_RATE, from);
 		return GATE_PASS_VERIFIED;
 	}
-	return is_loaded ? ask(g, now) : GATE_PASS;
+	if (!is_loaded)
+		return GATE_PASS;
+	if (arrival->is_known && ratelimit_allow(&g->known_limit, &from->ip, now))
+		return GATE_PASS_KNOWN;
+	return ask(g, now);
 }
 
 bool gate_reply(struct gate *g, uint64_t now, const struct handshake_arrival *arrival,

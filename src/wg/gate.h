@@ -16,15 +16,18 @@
 /*
  * What stands before the core. A handshake message is well formed, names our public key (mac1) and,
  * under load, comes from who owns its address (mac2; paper 5.3), or it goes no further: it has cost
- * one BLAKE2s and a counter. A gate belongs to one thread, the one that reads handshake messages
- * and changes the configuration, and needs no lock: those who carry packets do not feel a flood.
- * What it dropped reaches the counters of the core once per batch (handshake_fold).
+ * one BLAKE2s and a counter. From where a peer is known to be some pass without a cookie: those who
+ * are connected feel a flood only if it comes in their name. A gate belongs to one thread, the one
+ * that reads handshake messages and changes the configuration, and needs no lock: those who carry
+ * packets do not feel a flood. What it dropped reaches the counters of the core once per batch
+ * (handshake_fold).
  */
 enum gate_verdict {
 	GATE_DROP, /* and counted */
 	GATE_ASK,  /* not shown to own its address: gate_reply, or gate_refuse for want of time */
 	GATE_PASS, /* on to the core (handshake_admit) */
 	GATE_PASS_VERIFIED, /* too, and before the others: the sender owns its address */
+	GATE_PASS_KNOWN,    /* likewise: under load, from where a peer is known to be */
 };
 
 struct handshake_arrival {    /* a datagram of type 1, 2 or 3 */
@@ -33,6 +36,7 @@ struct handshake_arrival {    /* a datagram of type 1, 2 or 3 */
 	struct endpoint from;
 	struct source to;
 	size_t backlog; /* how many more wait behind it: under load from HANDSHAKE_UNDER_LOAD on */
+	bool is_known;  /* a peer has spoken from there (wg/known.h) */
 };
 
 struct gate_tally {
@@ -43,10 +47,11 @@ struct gate_tally {
 struct gate {
 	struct cookie_checker checker;
 	struct ratelimit ratelimit;
-	uint64_t loaded_until; /* boot time */
-	size_t asked;          /* since load was noted last */
-	bool is_open;          /* the device is up and has a key */
-	uint64_t has_tally;    /* bits: reasons that wait to be folded */
+	struct ratelimit known_limit; /* of its own: what others send in a peer's name is in it */
+	uint64_t loaded_until;        /* boot time */
+	size_t asked;                 /* since load was noted last */
+	bool is_open;                 /* the device is up and has a key */
+	uint64_t has_tally;           /* bits: reasons that wait to be folded */
 	struct gate_tally tally[REJECT_REASONS];
 };
 

@@ -107,6 +107,7 @@ enum handshake_step handshake_receive(struct core *c, struct moment now,
 		break;
 	case GATE_PASS:
 	case GATE_PASS_VERIFIED:
+	case GATE_PASS_KNOWN:
 		step = handshake_admit(c, now, arrival, ret_job);
 		break;
 	}

@@ -4,18 +4,11 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
+#include "wg/net.h"
 
 #define COST (NS_PER_S / RATELIMIT_PER_SECOND)
 #define CREDIT_MAX (RATELIMIT_BURST * COST)
 #define IDLE NS_PER_S
-
-/* An IPv4 address is given a place where IPv6 has multicast, so no real /64 is mistaken for it. */
-static uint64_t net_of(const struct ip *src)
-{
-	if (src->family == FAMILY_V4)
-		return UINT64_C(0xff04) << 48 | load32_be(src->bytes);
-	return load64_be(src->bytes);
-}
 
 static struct ratelimit_entry *set_of(const struct ratelimit *r, uint64_t net)
 {

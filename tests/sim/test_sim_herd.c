@@ -258,6 +258,8 @@ static void read_lane(struct herd *h, unsigned int lane, unsigned int cookies)
 		case GATE_PASS_VERIFIED:
 			keep(h, &l, WAITING_COOKIE);
 			break;
+		case GATE_PASS_KNOWN: /* nobody is, here */
+			break;
 		}
 	}
 }

@@ -24,6 +24,7 @@ struct world {
 	size_t len;
 	struct endpoint from;
 	size_t backlog;
+	bool is_known;
 };
 
 static void set_up(struct world *w)
@@ -60,9 +61,11 @@ static void make(struct world *w, enum message_type type)
 
 static struct handshake_arrival arrival(const struct world *w)
 {
-	return (struct handshake_arrival){
-		.bytes = w->message, .len = w->len, .from = w->from, .backlog = w->backlog
-	};
+	return (struct handshake_arrival){ .bytes = w->message,
+					   .len = w->len,
+					   .from = w->from,
+					   .backlog = w->backlog,
+					   .is_known = w->is_known };
 }
 
 static enum gate_verdict check(struct world *w)
@@ -344,6 +347,64 @@ static void fd4_false_cookie_spends_nothing_of_the_honest(void **state)
 	tear_down(&w);
 }
 
+/* Under load some from where a peer is known to be pass without a cookie; that is all it is good
+ * for.
+ */
+static void fl3_known_source_needs_no_cookie(void **state)
+{
+	static const enum message_type types[] = { MESSAGE_INITIATION, MESSAGE_RESPONSE };
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(types); ++i) {
+		set_up(&w);
+		w.is_known = true;
+		make(&w, types[i]);
+		assert_int_equal(check(&w), GATE_PASS);
+		gate_note_load(&w.gate, w.now);
+		assert_int_equal(check(&w), GATE_PASS_KNOWN);
+		w.message[w.len - 20] ^= 1; /* mac1 */
+		assert_int_equal(check(&w), GATE_DROP);
+		assert_int_equal(tally(&w, REJECT_MAC1), 1);
+		w.is_known = false;
+		w.message[w.len - 20] ^= 1;
+		assert_int_equal(check(&w), GATE_ASK);
+		tear_down(&w);
+	}
+}
+
+/* F-D4, F-L4: what comes in a peer's name is bounded, and the peer comes through with a cookie. */
+static void fl4_flood_in_the_name_of_a_known_source(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w);
+	give_cookie(&w);
+	w.is_known = true;
+	for (unsigned int i = 0; i < 1000; ++i) {
+		struct cookie_maker stranger;
+
+		cookie_maker_init(&stranger);
+		cookie_make(&stranger, &w.ours, w.message, w.len, w.now);
+		w.from.port = (uint16_t)(2000 + i);
+		assert_int_equal(check(&w), i < RATELIMIT_BURST ? GATE_PASS_KNOWN : GATE_ASK);
+	}
+	w.from.ip.bytes[3] ^= 1; /* another of them */
+	assert_int_equal(check(&w), GATE_PASS_KNOWN);
+	w.from = (struct endpoint){ .ip = { FAMILY_V4, { 192, 0, 2, 1 } }, .port = 1000 };
+	for (unsigned int i = 0; i < RATELIMIT_BURST; ++i) {
+		make(&w, MESSAGE_INITIATION);
+		assert_int_equal(check(&w), GATE_PASS_VERIFIED);
+	}
+	w.now += NS_PER_S / RATELIMIT_PER_SECOND;
+	cookie_maker_init(&w.maker);
+	make(&w, MESSAGE_INITIATION);
+	assert_int_equal(check(&w), GATE_PASS_KNOWN);
+	assert_int_equal(check(&w), GATE_ASK);
+	tear_down(&w);
+}
+
 /* F-D6: an answer is never longer than what asked for it. */
 static void answer_does_not_amplify(void **state)
 {
@@ -424,11 +485,12 @@ static void no_memory_no_gate(void **state)
 	struct gate gate;
 
 	(void)state;
-	test_memory_init(&memory);
-	test_memory_fail(&memory, 1, true);
-	assert_false(gate_init(&gate, &memory.memory, 16, &key));
-	gate_done(&gate);
-	assert_int_equal(memory.outstanding, 0);
+	for (size_t i = 1; i <= 2; ++i) {
+		test_memory_init(&memory);
+		test_memory_fail(&memory, i, true);
+		assert_false(gate_init(&gate, &memory.memory, 16, &key));
+		assert_int_equal(memory.outstanding, 0);
+	}
 }
 
 int main(void)
@@ -443,6 +505,8 @@ int main(void)
 		cmocka_unit_test(fd3_cookie_opens_the_gate),
 		cmocka_unit_test(fd2_one_source_does_not_spend_for_another),
 		cmocka_unit_test(fd4_false_cookie_spends_nothing_of_the_honest),
+		cmocka_unit_test(fl3_known_source_needs_no_cookie),
+		cmocka_unit_test(fl4_flood_in_the_name_of_a_known_source),
 		cmocka_unit_test(answer_does_not_amplify),
 		cmocka_unit_test(no_random_no_answer),
 		cmocka_unit_test(folded_counts_are_those_of_the_packets),
