@@ -72,6 +72,7 @@ static void send_datagram(struct device *d, const struct handshake_datagram *dat
 	enum udp_sent sent;
 
 	keep_floor(d);
+	steer_note(&d->lanes.steer, &datagram->to.ip, device_now().boot);
 	sent = device_send(d, 0,
 			   &(struct udp_message){
 				   .bytes = datagram->bytes,

@@ -71,13 +71,13 @@ static int open_parts(struct device *d, struct diag *why)
 {
 	int err = ring_init(&d->ring, HANDSHAKE_QUEUE);
 
+	d->entropy = (struct entropy){ .fill = fill };
 	if (!err)
-		err = lanes_init(&d->lanes);
+		err = lanes_init(&d->lanes, &d->entropy);
 	if (!err)
 		err = helper_init(&d->helper, result_is_there, d);
 	if (err)
 		return err;
-	d->entropy = (struct entropy){ .fill = fill };
 	heap_stay_small();
 	d->slab = slab_new();
 	d->core = d->slab ? new_core(d) : NULL;

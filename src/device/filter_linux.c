@@ -83,6 +83,10 @@ static const struct {
 	{ SCMP_SYS(sched_setscheduler),
 	  2,
 	  { { 0, SCMP_CMP_EQ, 0, 0 }, { 1, SCMP_CMP_EQ, SCHED_BATCH, 0 } } },
+	/* the doorman steers messages to its lanes */
+	{ SCMP_SYS(setsockopt),
+	  2,
+	  { { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 }, { 2, SCMP_CMP_EQ, SO_ATTACH_REUSEPORT_CBPF, 0 } } },
 	/* who a client of the UAPI is */
 	{ SCMP_SYS(getsockopt), 1, { { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 } } },
 };

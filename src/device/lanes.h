@@ -9,15 +9,17 @@
 
 #include "device/ring.h"
 #include "device/stall.h"
+#include "device/steer.h"
 #include "wg/core.h"
 
 /*
  * How handshake messages come to the brain: a doorman, a thread of its own at low priority, reads
- * the two lanes (udp.h) and, where the host has none, what the workers found. A turn takes a
+ * the three lanes (udp.h) and, where the host has none, what the workers found. A turn takes a
  * bounded number from each, asks the gate (wg/gate.h), answers with cookies within a budget, in
- * batches, and keeps what passed until a helper has room for it, those who showed a cookie first.
- * Neither lane takes anything of the other's: not its socket, its share of a turn, its cookies or
- * its place to wait (F-D4).
+ * batches, and keeps what passed until a helper has room for it: those who showed a cookie and
+ * those who come from where a peer is known to be (steer.h) by turns, the others behind them.
+ * No lane takes anything of another's: not its socket, its share of a turn, its cookies or its
+ * place to wait (F-D4).
  *
  * The doorman never takes the core's lock: at its priority it might be long in giving it back to
  * those who carry packets, and it takes at most a part of a processor that others want. The gate
@@ -35,6 +37,7 @@ struct device;
 enum {
 	WAITING_TYPE3,  /* cookies for us: no mac guards them, and they cost no Diffie-Hellman */
 	WAITING_COOKIE, /* showed a cookie of ours */
+	WAITING_KNOWN,  /* came from where a peer is known to be, under load */
 	WAITING_PLAIN,
 	WAITINGS
 };
@@ -46,10 +49,11 @@ enum {
 
 enum {
 	LANES_TURN = 256,    /* messages of each lane and family */
-	LANES_COOKIES = 256, /* replies to the plain lane, and a third of it to the other */
+	LANES_COOKIES = 256, /* replies to the plain lane, and a third of it to each other */
 	LANES_PART = 5,      /* of a processor that others want, this part is a flood's */
 	LANES_TYPE3 = 64,
-	LANES_PLAIN = 1024,   /* load begins when half as many wait */
+	LANES_PLAIN = 1024, /* load begins when half as many wait */
+	LANES_KNOWN = 1024,
 	LANES_COOKIE = 8192,  /* a helper does as many within the 5 s that a peer waits */
 	LANES_FULL_TURNS = 8, /* in a row: a sign of load */
 };
@@ -65,16 +69,19 @@ struct lanes {
 	_Atomic bool is_over;
 	_Atomic bool tells; /* to the brain: count what was dropped */
 	bool brings;        /* something passed since the brain was told */
+	bool favours_known; /* the next that waits is one of them */
 	unsigned int full_turns;
 	int error; /* of a read in the last turn, or 0 */
 	struct stall reading;
 	struct stall waiting_for;
+	struct steer steer;
 	uint64_t read_at; /* boot time */
 	uint64_t told_at;
 	struct lanes_buffers *buffers;
 };
 
-MUST_CHECK int lanes_init(struct lanes *l); /* 0 or negative errno */
+/* 0 or negative errno. entropy is borrowed for as long as the lanes are. */
+MUST_CHECK int lanes_init(struct lanes *l, const struct entropy *entropy);
 void lanes_done(struct lanes *l);
 MUST_CHECK int lanes_start(struct device *d);
 void lanes_stop(struct device *d);

@@ -40,6 +40,7 @@ static int make_rings(struct lanes *l)
 {
 	static const size_t rooms[WAITINGS] = { [WAITING_TYPE3] = LANES_TYPE3,
 						[WAITING_COOKIE] = LANES_COOKIE,
+						[WAITING_KNOWN] = LANES_KNOWN,
 						[WAITING_PLAIN] = LANES_PLAIN };
 	int err = 0;
 
@@ -48,7 +49,7 @@ static int make_rings(struct lanes *l)
 	return err;
 }
 
-int lanes_init(struct lanes *l)
+int lanes_init(struct lanes *l, const struct entropy *entropy)
 {
 	int err;
 
@@ -62,6 +63,8 @@ int lanes_init(struct lanes *l)
 		l->buffers->slots[i] =
 			(struct udp_slot){ .bytes = l->buffers->bytes[i], .room = ROOM };
 	err = make_rings(l);
+	if (!err)
+		err = steer_init(&l->steer, entropy);
 	if (!err) {
 		l->knock = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		err = l->knock < 0 ? -errno : 0;
@@ -77,6 +80,7 @@ void lanes_done(struct lanes *l)
 		return;
 	for (unsigned int i = 0; i < WAITINGS; ++i)
 		ring_done(&l->waiting[i]);
+	steer_done(&l->steer);
 	if (l->knock >= 0)
 		close(l->knock);
 	pthread_mutex_destroy(&l->lock);
@@ -147,7 +151,12 @@ static void judge(struct share *s, const uint8_t *bytes, size_t len, const struc
 		  const struct source *to)
 {
 	const struct handshake_arrival arrival = {
-		.bytes = bytes, .len = len, .from = *from, .to = *to, .backlog = s->backlog
+		.bytes = bytes,
+		.len = len,
+		.from = *from,
+		.to = *to,
+		.backlog = s->backlog,
+		.is_known = steer_knows(&s->lanes->steer, &from->ip, s->now.boot),
 	};
 
 	switch (gate_check(s->gate, s->now.boot, &arrival)) {
@@ -162,6 +171,9 @@ static void judge(struct share *s, const uint8_t *bytes, size_t len, const struc
 		break;
 	case GATE_PASS_VERIFIED:
 		keep(s, &arrival, WAITING_COOKIE);
+		break;
+	case GATE_PASS_KNOWN:
+		keep(s, &arrival, WAITING_KNOWN);
 		break;
 	}
 }
@@ -294,24 +306,33 @@ static void note_full(struct lanes *l, struct device *d, struct moment now, bool
 
 bool lanes_turn(struct lanes *l, struct device *d, struct moment now)
 {
-	bool plain, cookie, ring;
+	const bool is_loaded = gate_is_loaded(core_gate(d->core), now.boot);
+	bool plain, cookie, known, ring;
 
-	if (gate_is_loaded(core_gate(d->core), now.boot) && now.boot < l->read_at + LANES_PAUSE)
+	if (is_loaded && now.boot < l->read_at + LANES_PAUSE)
 		return false;
 	l->read_at = now.boot;
 	l->error = 0;
+	if (is_loaded)
+		steer_kernel(&l->steer, d, now.boot);
+	known = read_lane(l, d, now, UDP_LANE_KNOWN, FAMILY_V4, LANES_COOKIES / 3);
+	known |= read_lane(l, d, now, UDP_LANE_KNOWN, FAMILY_V6, LANES_COOKIES / 3);
 	cookie = read_lane(l, d, now, UDP_LANE_COOKIE, FAMILY_V4, LANES_COOKIES / 3);
 	cookie |= read_lane(l, d, now, UDP_LANE_COOKIE, FAMILY_V6, LANES_COOKIES / 3);
 	plain = read_lane(l, d, now, UDP_LANE_PLAIN, FAMILY_V4, LANES_COOKIES);
 	plain |= read_lane(l, d, now, UDP_LANE_PLAIN, FAMILY_V6, LANES_COOKIES);
 	ring = read_ring(l, d, now);
 	note_full(l, d, now, plain || ring);
-	return cookie || plain || ring;
+	return known || cookie || plain || ring;
 }
 
 bool lanes_take(struct lanes *l, struct ring_entry *ret)
 {
-	return ring_take(&l->waiting[WAITING_COOKIE], ret) ||
+	struct ring *const first = &l->waiting[l->favours_known ? WAITING_KNOWN : WAITING_COOKIE];
+	struct ring *const second = &l->waiting[l->favours_known ? WAITING_COOKIE : WAITING_KNOWN];
+
+	l->favours_known = !l->favours_known;
+	return ring_take(first, ret) || ring_take(second, ret) ||
 	       ring_take(&l->waiting[WAITING_PLAIN], ret);
 }
 

@@ -20,6 +20,7 @@
  *                     rekeys, so that none of its packets overtakes another.
  *   UDP_LANE_PLAIN    messages 1 and 2 without mac2, and 3
  *   UDP_LANE_COOKIE   messages 1 and 2 whose mac2 is not zero: who sends them claims a cookie
+ *   UDP_LANE_KNOWN    messages 1 to 3 of sources that the filter was told of (steer.h)
  *
  * The first socket is bound exclusively before the group is formed, so that no second engine, of
  * the same user either, takes part of our traffic. Where no group can be had there is socket 0
@@ -32,6 +33,7 @@ enum {
 	UDP_WORKERS_MAX = 8,
 	UDP_LANE_PLAIN = UDP_WORKERS_MAX,
 	UDP_LANE_COOKIE,
+	UDP_LANE_KNOWN,
 	UDP_SOCKETS,
 	UDP_PAYLOAD_MAX = 65507, /* of one send, segmented or not */
 	UDP_SEGMENTS_MAX = 64,

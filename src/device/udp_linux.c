@@ -158,12 +158,12 @@ static bool fill_group(enum family family, const struct udp_config *c, uint16_t 
 		if (sockets[i] < 0)
 			return false;
 	}
-	for (int i = UDP_LANE_PLAIN; i <= UDP_LANE_COOKIE; ++i) {
+	for (int i = UDP_LANE_PLAIN; i <= UDP_LANE_KNOWN; ++i) {
 		sockets[i] = join_group(family, c, BUFFER_LANE, port);
 		if (sockets[i] < 0)
 			return false;
 	}
-	return udp_filter_attach(sockets[0], family, (unsigned int)workers) == 0;
+	return udp_filter_attach(sockets[0], family, (unsigned int)workers, NULL) == 0;
 }
 
 /* The sockets of one family on that port, or 0 for any, which *port then tells. Negative errno. */
@@ -271,8 +271,8 @@ void udp_close(struct udp *u)
 
 bool udp_has_lanes(const struct udp *u)
 {
-	return (u->v4[0] < 0 || u->v4[UDP_LANE_COOKIE] >= 0) &&
-	       (u->v6[0] < 0 || u->v6[UDP_LANE_COOKIE] >= 0);
+	return (u->v4[0] < 0 || u->v4[UDP_LANE_KNOWN] >= 0) &&
+	       (u->v6[0] < 0 || u->v6[UDP_LANE_KNOWN] >= 0);
 }
 
 void udp_to_fds(const struct udp *u, int ret[static 2 * UDP_SOCKETS])

@@ -109,6 +109,24 @@ def fl3_honest_peer_gets_through(lab):
 
 
 @scenario(seconds=90, lacks="no diagnose=1")
+def fl3_those_who_are_known_do_not_notice(lab):
+    """F-L3: who shook hands from where it is, comes in at the first try and is asked for nothing."""
+    bench = Flooded(lab)
+    bench.add_peers(20)
+    assert bench.honest("--peers", 20, "--herd", 200, "--seconds", 20)["up"] == 20
+    floods = [bench.flood(kind, pps=20000, seconds=20) for kind in ("valid-mac1", "bad-mac2")]
+    wait_until(lambda: bench.rejects().get("under-load"), 8)
+    time.sleep(0.5)
+    found = bench.honest("--peers", 20, "--herd", 200, "--seconds", 15)
+    for flood in floods:
+        flood.kill()
+        ended(flood)
+    print(found)
+    assert found["up"] == 20
+    assert found["cookies"] == found["retries"] == 0
+
+
+@scenario(seconds=90, lacks="no diagnose=1")
 def fl4_flood_from_the_honest_address(lab):
     """F-L4: a cookie belongs to an address and port, and so does the lane behind it."""
     bench = Flooded(lab)

@@ -20,7 +20,7 @@
 
 #include "base/bytes.h"
 
-enum { CALLS_MAX = 42 };
+enum { CALLS_MAX = 43 };
 
 static pid_t parent;
 
@@ -95,6 +95,18 @@ static void ask_of_network(void)
 	(void)!getsockopt(0, 6, 1, &value, &len);
 }
 
+static void steer_socket(void)
+{
+	(void)!setsockopt(0, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, "", 0);
+}
+
+static void mark_socket(void)
+{
+	const int mark = 1;
+
+	(void)!setsockopt(0, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
 /* With the user `warren' all engines of a host have one uid. */
 static void abort_parent(void)
 {
@@ -146,6 +158,8 @@ static const struct {
 	{ "ptrace", look_into_another, true },
 	{ "kill", kill_parent, true },
 	{ "a socket option of TCP", ask_of_network, true },
+	{ "a filter that steers", steer_socket, false },
+	{ "a mark on a socket", mark_socket, true },
 	{ "priority of a thread of ours", step_back, false },
 	{ "SIGABRT to another process", abort_parent, true },
 	{ "priority of another process", slow_parent, true },

@@ -1,8 +1,10 @@
 #include "device/lanes.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +83,7 @@ static void set_up(struct world *w, enum family family)
 		.memory = w->memory.memory, .entropy = w->entropy.entropy, .ratelimit_sets = 16 });
 	assert_non_null(w->d->core);
 	assert_int_equal(ring_init(&w->d->ring, HANDSHAKE_QUEUE), 0);
-	assert_int_equal(lanes_init(&w->lanes), 0);
+	assert_int_equal(lanes_init(&w->lanes, &w->d->entropy), 0);
 	crypto_clamp(&secret);
 	assert_true(crypto_public(&secret, &w->ours));
 	assert_true(core_set_private_key(w->d->core, w->now, &secret, 0));
@@ -419,6 +421,162 @@ static void fd4_false_cookies_take_nothing_of_the_plain_lane(void **state)
 	tear_down(&w);
 }
 
+/* The sender of that number speaks from an address of its own. */
+static void move_sender(struct world *w, int sender, const char *ip, struct ip *ret)
+{
+	const bool is_v6 = w->family == FAMILY_V6;
+	struct endpoint at = { .port = 0 };
+	struct sockaddr_storage address;
+	socklen_t len;
+
+	*ret = (struct ip){ .family = (uint8_t)w->family };
+	assert_int_equal(inet_pton(is_v6 ? AF_INET6 : AF_INET, ip, ret->bytes), 1);
+	test_link_address("lo", ip, is_v6 ? 128 : 32, true);
+	at.ip = *ret;
+	len = udp_write_address(&at, &address);
+	assert_int_equal(bind(w->senders[sender], (struct sockaddr *)&address, len), 0);
+}
+
+/* Does this socket of the device hold something? */
+static bool is_filled(const struct world *w, int which)
+{
+	struct pollfd p = { .fd = device_socket(w->d, w->family, which), .events = POLLIN };
+
+	return poll(&p, 1, 100) == 1;
+}
+
+static void forget_address(const char *ip, enum family family)
+{
+	test_link_address("lo", ip, family == FAMILY_V6 ? 128 : 32, false);
+}
+
+/* F-L3, F-D4: who is known comes through the fullest of floods at the first try, and is not asked.
+ */
+static void fl3_flood_is_not_in_the_way_of_the_known(void **state)
+{
+	static const char *const homes[] = { "10.3.0.1", "fd03::1" };
+	struct world w;
+	struct ip home;
+
+	(void)state;
+	for (size_t f = 0; f < ELEMENTS(families); ++f) {
+		set_up(&w, families[f]);
+		move_sender(&w, HONEST, homes[f], &home);
+		steer_note(&w.lanes.steer, &home, w.now.boot);
+		/* Without load there is nothing to steer. */
+		send_initiation(&w, HONEST, 1, false);
+		assert_false(turn(&w));
+		assert_int_equal(ring_backlog(&w.lanes.waiting[WAITING_PLAIN]), 1);
+		assert_int_equal(take(&w), 1);
+		gate_note_load(gate(&w), w.now.boot);
+		next_look(&w);
+		assert_false(turn(&w));
+		for (uint32_t i = 0; i < 8 * LANES_TURN; ++i)
+			send_initiation(&w, ATTACKER, 1000 + i, i % 2);
+		send_initiation(&w, HONEST, 2, false);
+		assert_true(is_filled(&w, UDP_LANE_KNOWN));
+		next_look(&w);
+		assert_true(turn(&w));
+		assert_int_equal(ring_backlog(&w.lanes.waiting[WAITING_KNOWN]), 1);
+		assert_int_equal(take(&w), 2);
+		assert_int_equal(take(&w), 0);
+		assert_int_equal(replies(&w, HONEST), 0);
+		forget_address(homes[f], families[f]);
+		tear_down(&w);
+	}
+}
+
+/* More than a few a second have to show a cookie, from a budget that is not the others'. */
+static void fl4_flood_in_a_known_name_takes_nothing_of_the_others(void **state)
+{
+	struct world w;
+	struct ip home;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	move_sender(&w, ATTACKER, "10.3.0.1", &home);
+	steer_note(&w.lanes.steer, &home, w.now.boot);
+	gate_note_load(gate(&w), w.now.boot);
+	assert_false(turn(&w));
+	for (uint32_t i = 1; i <= LANES_TURN; ++i)
+		send_initiation(&w, ATTACKER, i, false);
+	for (uint32_t i = 0; i < LANES_COOKIES; ++i)
+		send_initiation(&w, HONEST, 1000 + i, false);
+	next_look(&w);
+	assert_true(turn(&w));
+	for (uint32_t i = 1; i <= RATELIMIT_BURST; ++i)
+		assert_int_equal(take(&w), i);
+	assert_int_equal(take(&w), 0);
+	assert_int_equal(replies(&w, ATTACKER), LANES_COOKIES / 3);
+	assert_int_equal(replies(&w, HONEST), LANES_COOKIES);
+	forget_address("10.3.0.1", FAMILY_V4);
+	tear_down(&w);
+}
+
+/* The kernel is told once a second at most, and again when there are other sockets. */
+static void the_kernel_is_told_of_who_is_known(void **state)
+{
+	struct world w;
+	struct ip home;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	move_sender(&w, HONEST, "10.3.0.1", &home);
+	gate_note_load(gate(&w), w.now.boot);
+	(void)turn(&w);
+	steer_note(&w.lanes.steer, &home, w.now.boot);
+	w.now.boot += STEER_PAUSE - 1;
+	for (int told = 0; told < 2; ++told) {
+		gate_note_load(gate(&w), w.now.boot);
+		(void)turn(&w);
+		send_initiation(&w, HONEST, 1, false);
+		assert_true(is_filled(&w, told ? UDP_LANE_KNOWN : UDP_LANE_PLAIN));
+		next_look(&w);
+		(void)turn(&w);
+	}
+	for (int i = 0; i < UDP_SOCKETS; ++i)
+		for (int family = 0; family < 2; ++family)
+			if (atomic_load(&w.d->sockets[family][i]) >= 0)
+				close(atomic_load(&w.d->sockets[family][i]));
+	use_sockets(&w, true);
+	atomic_store(&w.d->port, w.port);
+	next_look(&w);
+	(void)turn(&w);
+	send_initiation(&w, HONEST, 2, false);
+	assert_true(is_filled(&w, UDP_LANE_KNOWN));
+	forget_address("10.3.0.1", FAMILY_V4);
+	tear_down(&w);
+}
+
+/* Neither can shut out the other. */
+static void cookies_and_the_known_go_by_turns(void **state)
+{
+	static const unsigned int order[] = { WAITING_PLAIN, WAITING_KNOWN, WAITING_COOKIE,
+					      WAITING_KNOWN, WAITING_KNOWN, WAITING_COOKIE,
+					      WAITING_KNOWN };
+	const struct endpoint from = { .ip = { FAMILY_V4, { 127, 0, 0, 1 } }, .port = 9 };
+	const struct source to = { 0 };
+	struct world w;
+	struct ring_entry e;
+
+	(void)state;
+	set_up(&w, FAMILY_V4);
+	for (size_t i = 0; i < ELEMENTS(order); ++i) {
+		const uint8_t message[MESSAGE_HANDSHAKE_MAX] = { [4] = (uint8_t)order[i] };
+
+		assert_true(ring_push(&w.lanes.waiting[order[i]], message, sizeof(message), &from,
+				      &to));
+	}
+	for (size_t i = 0; i < 4; ++i) {
+		assert_int_equal(take(&w), i % 2 ? WAITING_KNOWN : WAITING_COOKIE);
+	}
+	assert_int_equal(take(&w), WAITING_KNOWN);
+	assert_int_equal(take(&w), WAITING_KNOWN);
+	assert_int_equal(take(&w), WAITING_PLAIN);
+	assert_false(lanes_take(&w.lanes, &e));
+	tear_down(&w);
+}
+
 /* F-L7: cookies for us carry no mac1; their number is what is bounded. */
 static void fl7_made_up_cookies_are_bounded(void **state)
 {
@@ -552,7 +710,7 @@ static void start_doorman(struct world *w, bool is_link_up)
 	assert_true(d->wake >= 0 && d->lane_poll >= 0);
 	assert_int_equal(device_watch(d->lane_poll, device_socket(d, w->family, UDP_LANE_PLAIN)),
 			 0);
-	assert_int_equal(lanes_init(&d->lanes), 0);
+	assert_int_equal(lanes_init(&d->lanes, &d->entropy), 0);
 	assert_int_equal(lanes_start(d), 0);
 }
 
@@ -656,6 +814,10 @@ int main(void)
 		cmocka_unit_test(fd3_cookie_leads_to_the_other_lane),
 		cmocka_unit_test(fd4_plain_lane_takes_nothing_of_the_other),
 		cmocka_unit_test(fd4_false_cookies_take_nothing_of_the_plain_lane),
+		cmocka_unit_test(fl3_flood_is_not_in_the_way_of_the_known),
+		cmocka_unit_test(fl4_flood_in_a_known_name_takes_nothing_of_the_others),
+		cmocka_unit_test(the_kernel_is_told_of_who_is_known),
+		cmocka_unit_test(cookies_and_the_known_go_by_turns),
 		cmocka_unit_test(fl7_made_up_cookies_are_bounded),
 		cmocka_unit_test(load_paces_the_looks),
 		cmocka_unit_test(lane_that_is_never_empty_means_load),

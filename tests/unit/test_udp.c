@@ -21,8 +21,10 @@
 #include "base/bytes.h"
 #include "device/icmp.h"
 #include "device/tun.h"
+#include "device/udp_filter.h"
 #include "namespace.h"
 #include "support.h"
+#include "wg/net.h"
 
 enum { ROOM = 65536, DEAD_PORT = 9, PACKETS = 100000, WAIT_MS = 2000, CAPTURE = 2048 };
 
@@ -848,6 +850,125 @@ static void a_handshake_message_comes_to_its_lane(void **state)
 	udp_close(&b);
 }
 
+/* One handshake message or other from an address of lo, which is given to it for that. */
+static void expect_from(const struct udp *a, const struct udp *b, const char *from, uint8_t type,
+			bool claims, int socket)
+{
+	const struct endpoint source = endpoint(from, 0);
+	const bool is_v6 = source.ip.family == FAMILY_V6;
+	const struct endpoint to = { .ip = is_v6 ? loopback6 : loopback4, .port = a->port };
+	uint8_t message[148] = { type };
+	int error = 0;
+
+	message[type == 1 ? 140 : 80] = claims;
+	test_link_address("lo", from, is_v6 ? 128 : 32, true);
+	assert_int_equal(transmit(b, message, sizeof(message), &to,
+				  &(struct source){ .ip = source.ip, .ifindex = 1 }, 0, NULL,
+				  &error),
+			 UDP_SENT);
+	assert_int_equal(chosen(is_v6 ? a->v6 : a->v4), socket);
+	test_link_address("lo", from, is_v6 ? 128 : 32, false);
+}
+
+static void attach(const struct udp *u, const struct udp_steering steering[static 2])
+{
+	assert_int_equal(udp_filter_attach(u->v4[0], FAMILY_V4, 1, &steering[0]), 0);
+	assert_int_equal(udp_filter_attach(u->v6[0], FAMILY_V6, 1, &steering[1]), 0);
+}
+
+static void steer(struct udp_steering steering[static 2], const char *to)
+{
+	const struct endpoint e = endpoint(to, 0);
+	const enum family family = (enum family)e.ip.family;
+
+	udp_steering_add(&steering[family == FAMILY_V6], family, net_of(&e.ip));
+}
+
+/* Known are 10.1.2.3 and fd00:1:2:3::/64. */
+static const struct {
+	const char *from;
+	bool known;
+} steered_rows[] = {
+	{ "10.1.2.3", true },        { "10.1.2.2", false },      { "10.1.3.3", false },
+	{ "10.2.2.3", false },       { "11.1.2.3", false },      { "fd00:1:2:3::1", true },
+	{ "fd00:1:2:3:4::5", true }, { "fd00:1:2:2::1", false }, { "fd00:1:3:3::1", false },
+	{ "fd00:2:2:3::1", false },  { "fd01:1:2:3::1", false }, { "fd00:1:3:2::1", false },
+};
+
+static void who_is_known_has_a_lane_of_his_own(void **state)
+{
+	struct test_entropy entropy;
+	struct udp_steering steering[2];
+
+	(void)state;
+	test_namespace_enter();
+	struct udp a = bind_any(), b = bind_any();
+
+	test_entropy_init(&entropy, 3);
+	for (int i = 0; i < 2; ++i)
+		assert_true(udp_steering_init(&steering[i], &entropy.entropy));
+	attach(&a, steering); /* of nobody: the filter that it was */
+	expect_from(&a, &b, "10.1.2.3", 1, false, UDP_LANE_PLAIN);
+	steer(steering, "10.1.2.3");
+	steer(steering, "fd00:1:2:3::77");
+	attach(&a, steering);
+	for (size_t i = 0; i < ELEMENTS(steered_rows); ++i) {
+		const char *const from = steered_rows[i].from;
+		const bool known = steered_rows[i].known;
+
+		for (uint8_t type = 1; type <= 3; ++type)
+			expect_from(&a, &b, from, type, false,
+				    known ? UDP_LANE_KNOWN : UDP_LANE_PLAIN);
+		for (uint8_t type = 1; type <= 2; ++type)
+			expect_from(&a, &b, from, type, true,
+				    known ? UDP_LANE_KNOWN : UDP_LANE_COOKIE);
+		for (uint8_t type = 4; type < 6; ++type)
+			expect_from(&a, &b, from, type, false, 0);
+	}
+	udp_close(&a);
+	udp_close(&b);
+}
+
+/* Any of the words, among any others. */
+static void any_source_can_be_known(void **state)
+{
+	enum { SOURCES = 250 };
+	struct test_entropy entropy;
+	struct udp_steering steering[2];
+	char address[20];
+
+	(void)state;
+	test_namespace_enter();
+	struct udp a = bind_any(), b = bind_any();
+
+	test_entropy_init(&entropy, 9);
+	for (int i = 0; i < 2; ++i)
+		assert_true(udp_steering_init(&steering[i], &entropy.entropy));
+	for (unsigned int pass = 0; pass < 2; ++pass) {
+		for (unsigned int i = 0; i < SOURCES; ++i) {
+			snprintf(address, sizeof(address), "10.%u.%u.%u", i, i % 16, 1 + i % 7);
+			if (pass)
+				expect_from(&a, &b, address, 1, i % 2, UDP_LANE_KNOWN);
+			else
+				steer(steering, address);
+		}
+		attach(&a, steering);
+	}
+	udp_close(&a);
+	udp_close(&b);
+}
+
+static void no_random_no_steering(void **state)
+{
+	struct test_entropy entropy;
+	struct udp_steering steering;
+
+	(void)state;
+	test_entropy_init(&entropy, 1);
+	entropy.fail = true;
+	assert_false(udp_steering_init(&steering, &entropy.entropy));
+}
+
 /*
  * Whether datagrams of a card are joined, the kernel asks a socket of the group that it takes by a
  * hash of the addresses, without the filter: one that says no costs some senders all joining.
@@ -1028,6 +1149,9 @@ int main(void)
 		cmocka_unit_test(the_outer_packet_is_as_the_kernel_driver_sends_it),
 		cmocka_unit_test(packet_too_big_lowers_the_fragments),
 		cmocka_unit_test(a_handshake_message_comes_to_its_lane),
+		cmocka_unit_test(who_is_known_has_a_lane_of_his_own),
+		cmocka_unit_test(any_source_can_be_known),
+		cmocka_unit_test(no_random_no_steering),
 		cmocka_unit_test(each_of_a_group_says_that_datagrams_may_be_joined),
 		cmocka_unit_test(a_sender_stays_with_its_worker),
 		cmocka_unit_test(sockets_go_through_numbers_and_back),
