@@ -1,20 +1,147 @@
-# bash completion for warren(8)
+# bash completion for warren(8), also under its names warrend and wg
+_warren_words()
+{
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$word")
+}
+
+_warren_files()
+{
+	compopt -o filenames 2>/dev/null # fails outside of a completion, in tests
+	mapfile -t COMPREPLY < <(compgen -f -- "$word")
+}
+
+# The last item of a list with commas, of those that are not in it yet.
+_warren_list()
+{
+	local taken=${word%"${word##*,}"} item left=
+	for item in $1; do
+		[[ ,$taken == *,"$item",* ]] || left+=" $item"
+	done
+	compopt -o nospace 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -P "$taken" -W "$left" -- "${word##*,}")
+}
+
+_warren_interfaces()
+{
+	_warren_words "$1 $("$program" show interfaces 2>/dev/null)"
+}
+
+_warren_run()
+{
+	case $previous in
+	--cipher) _warren_words 'auto libcrypto avx2' ;;
+	--key-log) _warren_files ;;
+	--workers) _warren_words '1 2 4 8' ;;
+	--offload) _warren_list "all none $(echo {-,}{tun-tso,tun-uso,join-tcp,join-udp,udp-gso,udp-gro})" ;;
+	*) _warren_words '-f --foreground --cipher --key-log --workers --offload -h --help --version' ;;
+	esac
+}
+
+_warren_show()
+{
+	local fields='public-key private-key listen-port fwmark peers preshared-keys endpoints
+		allowed-ips latest-handshakes transfer persistent-keepalive dump'
+	local extra=
+	[[ $program == wg ]] || extra='--json'
+	if [[ $word == -* ]]; then
+		_warren_words "$extra --help"
+	elif ((count == 0)); then
+		_warren_interfaces "all interfaces $extra"
+	elif ((count == 1)) && [[ ${arguments[0]} != interfaces ]]; then
+		[[ -z $extra || ${arguments[0]} == all ]] || fields+=' drops'
+		_warren_words "$fields"
+	fi
+}
+
+_warren_set()
+{
+	local peer=false i
+	for ((i = 1; i < count; ++i)); do
+		[[ ${arguments[i]} == peer ]] && peer=true
+	done
+	case $previous in
+	private-key | preshared-key) _warren_files ;;
+	peer) _warren_words "$("$program" show "${arguments[0]}" peers 2>/dev/null)" ;;
+	fwmark) _warren_words 'off' ;;
+	persistent-keepalive) _warren_words 'off 25' ;;
+	listen-port | endpoint | allowed-ips) ;;
+	*)
+		if $peer; then
+			_warren_words 'remove endpoint allowed-ips persistent-keepalive preshared-key peer'
+		else
+			_warren_words 'listen-port fwmark private-key peer'
+		fi
+		;;
+	esac
+}
+
+_warren_new_key()
+{
+	if [[ $previous == -o ]]; then
+		_warren_files
+	elif [[ $program != wg ]]; then
+		_warren_words '-o --help'
+	fi
+}
+
+_warren_why()
+{
+	if [[ $word == -* ]]; then
+		_warren_words '-s --search --markdown -h --help'
+	else
+		_warren_words "$("$program" why 2>/dev/null | sed -n 's/^  \([^ ]*\).*/\1/p')"
+	fi
+}
+
+_warren_verb()
+{
+	case $verb in
+	run) _warren_run ;;
+	show) _warren_show ;;
+	showconf) ((count > 0)) || _warren_interfaces ;;
+	set)
+		if ((count == 0)); then
+			_warren_interfaces
+		else
+			_warren_set
+		fi
+		;;
+	setconf | addconf | syncconf)
+		case $count in
+		0) _warren_interfaces ;;
+		1) _warren_files ;;
+		esac
+		;;
+	genkey | genpsk) _warren_new_key ;;
+	why) _warren_why ;;
+	esac
+}
+
 _warren()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+	local program=${COMP_WORDS[0]##*/} verb=${COMP_WORDS[1]} first=2 arguments=() count i
+	local wg_verbs='show showconf set setconf addconf syncconf genkey genpsk pubkey'
 
-	if [[ ${COMP_WORDS[0]##*/} != warrend && $COMP_CWORD -eq 1 ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'run --help --version' -- "$word")
-	elif [[ $previous == --cipher ]]; then
-		mapfile -t COMPREPLY < <(compgen -W 'auto libcrypto avx2' -- "$word")
-	elif [[ $previous == --key-log ]]; then
-		mapfile -t COMPREPLY < <(compgen -f -- "$word")
-	elif [[ $previous == --workers ]]; then
-		mapfile -t COMPREPLY < <(compgen -W '1 2 4 8' -- "$word")
-	elif [[ $previous == --offload ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "all none $(echo {-,}{tun-tso,tun-uso,join-tcp,join-udp,udp-gso,udp-gro})" -- "$word")
-	else
-		mapfile -t COMPREPLY < <(compgen -W '-f --foreground --cipher --key-log --workers --offload --help --version' -- "$word")
+	COMPREPLY=()
+	# --offload=LIST comes in three words.
+	[[ $previous$word != --*= ]] || word=
+	[[ $previous != '=' || ${COMP_WORDS[COMP_CWORD-2]} != --* ]] || previous=${COMP_WORDS[COMP_CWORD-2]}
+	[[ $program != warrend ]] || { verb=run first=1; }
+	if ((COMP_CWORD < first)); then
+		if [[ $program == wg ]]; then
+			_warren_words "$wg_verbs --help --version"
+		else
+			_warren_words "run why $wg_verbs --help --version"
+		fi
+		return
 	fi
+	for ((i = first; i < COMP_CWORD; ++i)); do
+		[[ ${COMP_WORDS[i]} == -* ]] || arguments+=("${COMP_WORDS[i]}")
+	done
+	count=${#arguments[@]}
+	_warren_verb
 }
 complete -F _warren warren warrend
+# Under this name where warren is installed as wg: else wg has a completion of its own.
+[[ ${BASH_SOURCE[0]##*/} != wg ]] || complete -F _warren wg
