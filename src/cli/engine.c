@@ -75,7 +75,7 @@ static int open_engine(struct engine *e, const struct engine_setup *setup, struc
 
 	if (error)
 		return error;
-	error = keeper_open(&e->keeper, e->device, e->start->records);
+	error = keeper_open(&e->keeper, e->device, e->start->records, &e->start->mask);
 	if (error)
 		return error;
 	backend = keeper_backend(&e->keeper);

@@ -1,9 +1,11 @@
 #include "cli/keeper.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/siphash.h"
 #include "base/text.h"
@@ -11,15 +13,15 @@
 #include "control/uapi.h"
 #include "crypto/crypto.h"
 
-enum { REWRITE_AT_ONCE = 1 << 20, PIECE = 64 << 10, STAMPS_PIECE = 256 };
+enum { PIECE = 64 << 10, STAMPS_PIECE = 256 };
 
 /* A peer counts as having a session for so long: what WireGuard calls REJECT_AFTER_TIME. */
 #define SESSION_LIFE (180 * NS_PER_S)
 
-int keeper_open(struct keeper *k, struct device *d, int records)
+int keeper_open(struct keeper *k, struct device *d, int records, const struct key_shared *mask)
 {
-	*k = (struct keeper){ .device = d };
-	if (!crypto_random(&k->key, sizeof(k->key)))
+	*k = (struct keeper){ .device = d, .mask = mask };
+	if (!crypto_random(&k->key, sizeof(k->key)) || !crypto_random(k->salt, MASK_SALT))
 		return -EIO;
 	return records_open(&k->records, records);
 }
@@ -37,13 +39,45 @@ static int move_text(struct keeper *k, struct buffer *text)
 	return error;
 }
 
+static void mask_peer(const struct keeper *k, const uint8_t *salt, struct model_peer *p)
+{
+	if (p->has_preshared_key)
+		mask_secret(k->mask, salt, &p->public_key, p->preshared_key.bytes);
+}
+
+static void mask_device(const struct keeper *k, const uint8_t *salt, struct model *m)
+{
+	static const struct key_public ourselves;
+
+	if (m->has_private_key)
+		mask_secret(k->mask, salt, &ourselves, m->private_key.bytes);
+}
+
+static void start_record(struct keeper *k, enum record_kind kind)
+{
+	store64_le(k->salt, load64_le(k->salt) + 1); /* it was random: no other engine has it */
+	records_start(&k->records, kind);
+}
+
+static int add_device(struct keeper *k, struct buffer *text, const struct model *m)
+{
+	struct model masked = *m;
+
+	mask_device(k, k->salt, &masked);
+	uapi_write_patch_device(text, &masked);
+	return records_add(&k->records, k->salt, MASK_SALT);
+}
+
 /* A patch may be of a million peers: its text is never in memory as a whole. */
 static int add_peers(struct keeper *k, struct buffer *text, const struct model *m)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < m->peer_count && !error; ++i) {
-		uapi_write_patch_peer(text, &m->peers[i]);
+		struct model_peer masked = m->peers[i];
+
+		mask_peer(k, k->salt, &masked);
+		uapi_write_patch_peer(text, &masked);
 		if (text->len >= PIECE)
 			error = move_text(k, text);
 	}
@@ -65,9 +99,10 @@ static int prepare(struct keeper *k, enum record_kind kind, const struct model *
 	int error;
 
 	buffer_init(&text);
-	records_start(&k->records, kind);
-	uapi_write_patch_device(&text, patch);
-	error = add_peers(k, &text, patch);
+	start_record(k, kind);
+	error = add_device(k, &text, patch);
+	if (!error)
+		error = add_peers(k, &text, patch);
 	if (!error)
 		error = finish(k, &text);
 	buffer_done(&text);
@@ -130,7 +165,7 @@ static void record_sessions(struct keeper *k, const struct model *m, size_t *lef
 }
 
 /* Each piece of the device's state in turn, as long as each is satisfied. */
-static int walk(struct keeper *k, int (*each)(struct keeper *k, const struct model *m, void *ctx),
+static int walk(struct keeper *k, int (*each)(struct keeper *k, struct model *m, void *ctx),
 		void *ctx)
 {
 	struct model_cursor cursor = { 0 };
@@ -153,17 +188,27 @@ struct whole {
 	bool has_begun;
 };
 
-static int add_piece(struct keeper *k, const struct model *m, void *ctx)
+/* Whoever has none, as most, needs no line that says so where all peers are replaced. */
+static void leave_out_psks(struct model *m)
+{
+	for (size_t i = 0; i < m->peer_count; ++i)
+		if (crypto_is_zero(&m->peers[i].preshared_key, KEY_LEN))
+			m->peers[i].has_preshared_key = false;
+}
+
+static int add_piece(struct keeper *k, struct model *m, void *ctx)
 {
 	struct whole *w = ctx;
 	struct model device = *m;
+	int error = 0;
 
 	device.replace_peers = true;
 	if (!w->has_begun)
-		uapi_write_patch_device(&w->text, &device);
+		error = add_device(k, &w->text, &device);
 	crypto_wipe(&device, sizeof(device));
 	w->has_begun = true;
-	return add_peers(k, &w->text, m);
+	leave_out_psks(m);
+	return error ? error : add_peers(k, &w->text, m);
 }
 
 static int prepare_whole(struct keeper *k)
@@ -172,7 +217,7 @@ static int prepare_whole(struct keeper *k)
 	int error;
 
 	buffer_init(&w.text);
-	records_start(&k->records, RECORD_SET);
+	start_record(k, RECORD_SET);
 	error = walk(k, add_piece, &w);
 	if (!error)
 		error = finish(k, &w.text);
@@ -182,7 +227,7 @@ static int prepare_whole(struct keeper *k)
 	return error;
 }
 
-static int add_sessions(struct keeper *k, const struct model *m, void *ctx)
+static int add_sessions(struct keeper *k, struct model *m, void *ctx)
 {
 	size_t *left = ctx;
 
@@ -246,22 +291,75 @@ static void rewrite(struct keeper *k)
 		records_end_rewrite(&k->records);
 }
 
-/* Does a secret in an older record go out of use? */
-static bool ends_secret(const struct model *patch)
+/* What of older records goes out of use with a patch. */
+struct ended {
+	bool wants_rewrite;
+	bool all_psks;
+	struct key_public *peers; /* whose preshared keys do, or NULL */
+	size_t count;
+};
+
+static void add_ended(struct ended *e, const struct model *patch, const struct key_public *peer)
 {
-	if (patch->has_private_key || patch->replace_peers)
-		return true;
-	for (size_t i = 0; i < patch->peer_count; ++i)
-		if (patch->peers[i].remove || patch->peers[i].has_preshared_key)
-			return true;
-	return false;
+	if (!e->peers)
+		e->peers = calloc(patch->peer_count, sizeof(*e->peers));
+	if (e->peers)
+		e->peers[e->count++] = *peer;
+	else
+		e->wants_rewrite = true; /* which takes no memory to speak of */
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, KEY_LEN);
+}
+
+/*
+ * Before the patch is made. A private key takes a rewrite, as a record under it would mean another
+ * thing without it: a peer with our own key is ignored.
+ */
+static struct ended find_ended(struct keeper *k, const struct model *patch)
+{
+	struct ended e = { .all_psks = patch->replace_peers };
+
+	e.wants_rewrite = patch->has_private_key && device_ends_key(k->device, &patch->private_key);
+	for (size_t i = 0; i < patch->peer_count && !e.all_psks && !e.wants_rewrite; ++i) {
+		const struct model_peer *row = &patch->peers[i];
+		const struct key_shared *psk = row->remove ? NULL : &row->preshared_key;
+
+		if ((row->remove || row->has_preshared_key) &&
+		    device_ends_psk(k->device, &row->public_key, psk))
+			add_ended(&e, patch, &row->public_key);
+	}
+	if (e.peers)
+		qsort(e.peers, e.count, sizeof(*e.peers), compare_keys);
+	return e;
+}
+
+static void wipe(void *ctx, enum record_kind kind, uint8_t *bytes, size_t len)
+{
+	const struct ended *e = ctx;
+
+	if (kind == RECORD_SET && len > MASK_SALT)
+		uapi_wipe_psks(bytes + MASK_SALT, len - MASK_SALT, e->peers, e->count);
+}
+
+static void end_secrets(struct keeper *k, struct ended *e, uint64_t until)
+{
+	int error = 0;
+
+	if (!e->wants_rewrite && (e->all_psks || e->count))
+		error = records_edit(&k->records, until, wipe, e);
+	if (e->wants_rewrite || error || records_want_rewrite(&k->records))
+		rewrite(k);
 }
 
 static int set(void *ctx, const struct model *patch, struct diag *why)
 {
 	struct keeper *k = ctx;
-	const size_t before = (size_t)(k->records.end - k->records.begin);
+	const uint64_t before = k->records.end;
 	int error = prepare(k, RECORD_SET, patch);
+	struct ended ended;
 
 	if (error) {
 		diag_set(why, DIAG_ERROR, "engine-records", 0,
@@ -269,17 +367,17 @@ static int set(void *ctx, const struct model *patch, struct diag *why)
 			 strerror(-error));
 		return error;
 	}
+	ended = find_ended(k, patch);
 	error = device_set(k->device, patch, why);
 	if (error) {
 		records_cancel(&k->records);
-		return error;
+	} else {
+		records_commit(&k->records);
+		memset(k->sessions, 0, sizeof(k->sessions)); /* it may have set endpoints */
+		end_secrets(k, &ended, before);
 	}
-	records_commit(&k->records);
-	memset(k->sessions, 0, sizeof(k->sessions)); /* it may have set endpoints */
-	if (records_want_rewrite(&k->records) ||
-	    (before && before < REWRITE_AT_ONCE && ends_secret(patch)))
-		rewrite(k);
-	return 0;
+	free(ended.peers);
+	return error;
 }
 
 static int get(void *ctx, struct model_cursor *cursor, struct model *ret)
@@ -354,12 +452,20 @@ static void take_sockets_out(struct model *patch, struct model *last)
 	patch->has_listen_port = patch->has_fwmark = false;
 }
 
+static void unmask(const struct keeper *k, const uint8_t *salt, struct model *patch)
+{
+	mask_device(k, salt, patch);
+	for (size_t i = 0; i < patch->peer_count; ++i)
+		mask_peer(k, salt, &patch->peers[i]);
+}
+
 static int apply(struct replay *r, const struct record *record, struct model *patch)
 {
 	struct device *d = r->keeper->device;
 	struct diag why = { 0 };
 	int error;
 
+	unmask(r->keeper, record->bytes, patch);
 	take_sockets_out(patch, &r->last);
 	error = device_set(d, patch, &why);
 	if (error)
@@ -388,8 +494,11 @@ static int replay_text(struct replay *r, const struct record *record)
 	size_t used;
 	int error = -EBADMSG;
 
+	if (record->len < MASK_SALT)
+		return error;
 	uapi_parser_init(&parser);
-	if (uapi_parse(&parser, (const char *)record->bytes, record->len, &used) == UAPI_SET)
+	if (uapi_parse(&parser, (const char *)record->bytes + MASK_SALT, record->len - MASK_SALT,
+		       &used) == UAPI_SET)
 		error = apply(r, record, &parser.patch);
 	uapi_parser_done(&parser);
 	return error;

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/buffer.h"
@@ -56,6 +57,11 @@ void uapi_write_patch(struct buffer *b, const struct model *patch);
 void uapi_write_patch_device(struct buffer *b, const struct model *patch);
 void uapi_write_patch_peer(struct buffer *b, const struct model_peer *p);
 void uapi_write_patch_end(struct buffer *b);
+/*
+ * In a set request: the preshared keys of these peers, which are in ascending order, become zeros
+ * of the same length. peers NULL: of all peers.
+ */
+void uapi_wipe_psks(uint8_t *text, size_t len, const struct key_public *peers, size_t count);
 /*
  * The rows of a diagnose's answer: one line per row, "key=" and columns split by one space, always
  * all of them. Numbers are decimal, keys 64 hex digits, the last time is seconds and nanoseconds

@@ -78,6 +78,11 @@ MUST_CHECK size_t device_get_stamps(struct device *d, struct model_cursor *curso
 				    struct device_stamp *ret, size_t room);
 void device_set_stamp(struct device *d, const struct device_stamp *stamp); /* before device_run */
 
+/* Would a set of these end a secret that is in use? psk NULL: the peer is removed. */
+MUST_CHECK bool device_ends_key(const struct device *d, const struct key_private *key);
+MUST_CHECK bool device_ends_psk(struct device *d, const struct key_public *peer,
+				const struct key_shared *psk);
+
 /* Somebody else's descriptor in the brain's loop: the UAPI server. */
 struct device_guest {
 	int fd; /* readable: call handle */

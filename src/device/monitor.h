@@ -26,7 +26,8 @@ struct engine_start {
 	struct udp sockets; /* port 0: none yet */
 	uint32_t mark;
 	struct link_state link;
-	int records; /* memfd: what earlier engines have written there */
+	int records;            /* memfd: what earlier engines have written there */
+	struct key_shared mask; /* of secrets in it (mask.h), the same for all engines */
 	struct sandbox_user user;
 	pid_t monitor;
 };

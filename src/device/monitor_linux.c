@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/time.h"
+#include "crypto/crypto.h"
 #include "device/backoff.h"
 #include "device/channel.h"
 #include "device/floor_file.h"
@@ -29,6 +30,7 @@ struct monitor {
 	struct sandbox_user user;
 	int signals;
 	int records;
+	struct key_shared mask;
 
 	struct udp used; /* port 0: none */
 	uint32_t mark;
@@ -254,6 +256,7 @@ _Noreturn static void run_engine(const struct monitor *m, int requests, int news
 					    .mark = m->mark,
 					    .link = m->link.state,
 					    .records = m->records,
+					    .mask = m->mask,
 					    .user = m->user,
 					    .monitor = monitor };
 	int keep[UDP_FDS + TUN_QUEUES_MAX + 5] = { requests, news, c->listener, c->keylog,
@@ -462,6 +465,8 @@ static int open_all(struct monitor *m)
 	m->records = memfd_create("warren-records", MFD_CLOEXEC);
 	if (m->records < 0)
 		return -errno;
+	if (!crypto_random(&m->mask, sizeof(m->mask)))
+		return -EIO;
 	error = link_open(&m->config->tun, &m->link);
 	if (!error)
 		m->user = sandbox_user(m->config->tun.name);
@@ -470,6 +475,7 @@ static int open_all(struct monitor *m)
 
 static void close_all(struct monitor *m)
 {
+	crypto_wipe(&m->mask, sizeof(m->mask));
 	close_fd(&m->signals);
 	close_fd(&m->records);
 	close_fd(&m->requests);

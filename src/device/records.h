@@ -61,6 +61,13 @@ MUST_CHECK int records_add(struct records *r, const void *bytes, size_t len);
 MUST_CHECK int records_finish(struct records *r);
 void records_commit(struct records *r);
 void records_cancel(struct records *r); /* wiped */
+/*
+ * What was committed before that place, for changes that leave each length as it is. -errno:
+ * nothing was changed.
+ */
+MUST_CHECK int
+records_edit(struct records *r, uint64_t until,
+	     void (*edit)(void *ctx, enum record_kind kind, uint8_t *bytes, size_t len), void *ctx);
 /* Is most of it superseded? */
 bool records_want_rewrite(const struct records *r);
 /*

@@ -153,6 +153,27 @@ void records_cancel(struct records *r)
 	(void)cut(r, r->prepared); /* what has no commit word does not count, and is written over */
 }
 
+int records_edit(struct records *r, uint64_t until,
+		 void (*edit)(void *ctx, enum record_kind kind, uint8_t *bytes, size_t len),
+		 void *ctx)
+{
+	const uint64_t from = r->begin - r->begin % (uint64_t)sysconf(_SC_PAGESIZE);
+	const size_t len = (size_t)(until - from);
+	size_t at = (size_t)(r->begin - from);
+	struct record record;
+	uint8_t *file;
+
+	if (until <= r->begin)
+		return 0;
+	file = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, (off_t)from);
+	if (file == MAP_FAILED)
+		return -errno;
+	while (records_next(file, len, &at, &record))
+		edit(ctx, record.kind, file + (record.bytes - file), record.len);
+	(void)munmap(file, len); /* can't fail: it is there */
+	return 0;
+}
+
 bool records_want_rewrite(const struct records *r)
 {
 	return r->end - r->begin > 2 * r->live + REWRITE_MIN;

@@ -60,3 +60,27 @@ void device_set_stamp(struct device *d, const struct device_stamp *stamp)
 	if (p)
 		core_set_stamp_seen(p, stamp->stamp);
 }
+
+bool device_ends_key(const struct device *d, const struct key_private *key)
+{
+	const struct key_private *had = core_private_key(d->core);
+
+	return had && !crypto_equal(had, key, KEY_LEN);
+}
+
+bool device_ends_psk(struct device *d, const struct key_public *peer, const struct key_shared *psk)
+{
+	const struct peer *p = core_find_peer(d->core, peer);
+	struct peer_view view;
+	bool ends;
+
+	if (!p)
+		return false;
+	pthread_mutex_lock(&d->lock);
+	core_view_peer(p, &view);
+	pthread_mutex_unlock(&d->lock);
+	ends = !crypto_is_zero(&view.psk, KEY_LEN) &&
+	       (!psk || !crypto_equal(&view.psk, psk, KEY_LEN));
+	crypto_wipe(&view.psk, sizeof(view.psk));
+	return ends;
+}

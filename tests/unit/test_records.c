@@ -182,6 +182,64 @@ static void a_rewrite_replaces_and_wipes(void **state)
 	expect(&want);
 }
 
+struct edited {
+	unsigned int sets;
+	unsigned int others;
+};
+
+static void cross_out(void *ctx, enum record_kind kind, uint8_t *bytes, size_t len)
+{
+	struct edited *e = ctx;
+
+	e->sets += kind == RECORD_SET;
+	e->others += kind != RECORD_SET;
+	if (kind == RECORD_SET)
+		memset(bytes, 'x', len);
+}
+
+/* Also where they do not begin with a page any more. */
+static void what_stands_before_a_place_can_be_changed(void **state)
+{
+	static struct seen want;
+	uint64_t until;
+
+	(void)state;
+	for (int round = 0; round < 3; ++round) {
+		struct edited e = { 0 };
+
+		memset(&want, 0, sizeof(want));
+		records_begin_rewrite(&records);
+		append(RECORD_SET, "first");
+		append(RECORD_STAMPS, "kept");
+		append(RECORD_SET, "second");
+		records_end_rewrite(&records);
+		until = records.end;
+		append(RECORD_SET, "behind");
+		assert_int_equal(records_prepare(&records, RECORD_SET, "half", 4), 0);
+		assert_int_equal(records_edit(&records, until, cross_out, &e), 0);
+		assert_int_equal(e.sets, 2);
+		assert_int_equal(e.others, 1);
+		records_commit(&records);
+		add(&want, RECORD_SET, "xxxxx", 5);
+		add(&want, RECORD_STAMPS, "kept", 4);
+		add(&want, RECORD_SET, "xxxxxx", 6);
+		add(&want, RECORD_SET, "behind", 6);
+		add(&want, RECORD_SET, "half", 4);
+		expect(&want);
+	}
+}
+
+static void there_may_be_nothing_to_change(void **state)
+{
+	struct edited e = { 0 };
+
+	(void)state;
+	assert_int_equal(records_edit(&records, records.end, cross_out, &e), 0);
+	append(RECORD_SET, "alone");
+	assert_int_equal(records_edit(&records, records.begin, cross_out, &e), 0);
+	assert_int_equal(e.sets, 0);
+}
+
 /* The engine died within it, or had no room: all that is committed counts, old and new. */
 static void a_rewrite_without_an_end_adds(void **state)
 {
@@ -369,6 +427,8 @@ int main(void)
 		RECORDS_TEST(old_bytes_never_look_like_a_record),
 		RECORDS_TEST(a_rewrite_replaces_and_wipes),
 		RECORDS_TEST(a_rewrite_without_an_end_adds),
+		RECORDS_TEST(what_stands_before_a_place_can_be_changed),
+		RECORDS_TEST(there_may_be_nothing_to_change),
 		RECORDS_TEST(a_rewrite_that_was_cut_short_is_finished),
 		RECORDS_TEST(a_rewrite_is_wanted_when_most_is_old),
 		RECORDS_TEST(a_reader_may_refuse),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "support.h"
 
 #define KEY_A "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20"
@@ -652,6 +653,63 @@ static void random_patches_survive_any_pieces(void **state)
 	}
 }
 
+#define PSK_A "preshared_key=" KEY_A "\n"
+#define PSK_B "preshared_key=" KEY_B "\n"
+#define PSK_0 "preshared_key=" KEY_0 "\n"
+#define PSK_1 "preshared_key=1000000000000000000000000000000000000000000000000000000000000001\n"
+#define OF_A "public_key=" KEY_A "\n"
+#define OF_B "public_key=" KEY_B "\n"
+
+static const struct {
+	const char *text;
+	const char *of_all;
+	const char *of_a;
+	const char *of_both;
+} wiped[] = {
+	{ "", "", "", "" },
+	{ "set=1\n", "set=1\n", "set=1\n", "set=1\n" },
+	{ "private_key=" KEY_B "\n" OF_A PSK_B, "private_key=" KEY_B "\n" OF_A PSK_0,
+	  "private_key=" KEY_B "\n" OF_A PSK_0, "private_key=" KEY_B "\n" OF_A PSK_0 },
+	{ OF_A PSK_A OF_B PSK_B "\n", OF_A PSK_0 OF_B PSK_0 "\n", OF_A PSK_0 OF_B PSK_B "\n",
+	  OF_A PSK_0 OF_B PSK_0 "\n" },
+	{ OF_B PSK_B OF_A "update_only=true\n" PSK_A, OF_B PSK_0 OF_A "update_only=true\n" PSK_0,
+	  OF_B PSK_B OF_A "update_only=true\n" PSK_0, OF_B PSK_0 OF_A "update_only=true\n" PSK_0 },
+	{ OF_A OF_B PSK_A, OF_A OF_B PSK_0, OF_A OF_B PSK_A, OF_A OF_B PSK_0 },
+	/* no whole lines */
+	{ OF_A "preshared_key=" KEY_A, OF_A "preshared_key=" KEY_0, OF_A "preshared_key=" KEY_0,
+	  OF_A "preshared_key=" KEY_0 },
+	{ OF_A "preshared_key=abc\n", OF_A "preshared_key=abc\n", OF_A "preshared_key=abc\n",
+	  OF_A "preshared_key=abc\n" },
+	{ PSK_A, PSK_A, PSK_A, PSK_A },
+	{ OF_A PSK_1, OF_A PSK_0, OF_A PSK_0, OF_A PSK_0 },
+};
+
+static void expect_wiped(const char *text, const struct key_public *peers, size_t count,
+			 const char *want)
+{
+	const size_t len = strlen(text);
+	uint8_t *exact = malloc(len ? len : 1);
+
+	memcpy(exact, text, len);
+	uapi_wipe_psks(exact, len, peers, count);
+	assert_memory_equal(exact, want, len);
+	free(exact);
+}
+
+static void preshared_keys_are_wiped(void **state)
+{
+	struct key_public both[2];
+
+	(void)state;
+	assert_true(text_hex_to_bytes(KEY_A, both[0].bytes, KEY_LEN));
+	assert_true(text_hex_to_bytes(KEY_B, both[1].bytes, KEY_LEN));
+	for (size_t i = 0; i < ELEMENTS(wiped); ++i) {
+		expect_wiped(wiped[i].text, NULL, 0, wiped[i].of_all);
+		expect_wiped(wiped[i].text, both, 1, wiped[i].of_a);
+		expect_wiped(wiped[i].text, both, 2, wiped[i].of_both);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -672,6 +730,7 @@ int main(void)
 		cmocka_unit_test(golden_diagnosis),
 		cmocka_unit_test(a_patch_survives_write_and_parse),
 		cmocka_unit_test(random_patches_survive_any_pieces),
+		cmocka_unit_test(preshared_keys_are_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
