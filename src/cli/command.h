@@ -19,4 +19,8 @@ enum { EXIT_USAGE = 2 };
 extern const struct command command_run;
 extern const struct command command_why;
 
+/* The verbs of wg(8): cli/wg.h. Their codes are wg(8)'s, 0 and 1. */
+extern const struct command command_show, command_showconf, command_set, command_setconf,
+	command_addconf, command_syncconf, command_genkey, command_genpsk, command_pubkey;
+
 #endif

@@ -6,11 +6,13 @@
 
 #include "base/bytes.h"
 #include "cli/command.h"
+#include "cli/wg.h"
 
-/* The program by its name: `warren COMMAND …`, or, started as warrend, the engine itself. */
+/* The program by its name: `warren COMMAND …`; started as warrend the engine itself, as wg wg(8).
+ */
 static const struct command *const commands[] = {
-	&command_run,
-	&command_why,
+	&command_run,    &command_show,   &command_set,    &command_showconf,
+	&command_genkey, &command_genpsk, &command_pubkey, &command_why,
 };
 
 static const char *base_name(const char *path)
@@ -24,7 +26,7 @@ static void print_help(FILE *to)
 {
 	fprintf(to, "Usage: warren COMMAND [ARGUMENT]...\n\nCommands:\n");
 	for (size_t i = 0; i < ELEMENTS(commands); ++i)
-		fprintf(to, "  %-4s %-34s %s\n", commands[i]->name, commands[i]->usage,
+		fprintf(to, "  %-8s %-34s %s\n", commands[i]->name, commands[i]->usage,
 			commands[i]->purpose);
 	fprintf(to, "\n`warren COMMAND --help` tells more of one; `warren --version` the version.\n"
 		    "The manual page is warren(8).\n");
@@ -58,10 +60,13 @@ static void fill_standard_streams(void)
 int main(int argc, char *argv[])
 {
 	const struct command *command;
+	const char *name = argc > 0 ? base_name(argv[0]) : "";
 
 	fill_standard_streams();
-	if (argc > 0 && strcmp(base_name(argv[0]), "warrend") == 0)
+	if (strcmp(name, "warrend") == 0)
 		return command_run.run(argc, argv);
+	if (strcmp(name, "wg") == 0)
+		return wg_main(argc, argv);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
