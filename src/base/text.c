@@ -289,7 +289,8 @@ void text_from_endpoint(const struct endpoint *e, char ret[static TEXT_ENDPOINT]
 	}
 	if (e->scope) {
 		zone[0] = '%';
-		if (!if_indextoname(e->scope, zone + 1))
+		/* as getnameinfo(3): elsewhere a name would not be understood */
+		if (!is_link_local(&e->ip) || !if_indextoname(e->scope, zone + 1))
 			(void)snprintf(zone + 1, IF_NAMESIZE, "%" PRIu32, e->scope); /* fits */
 	}
 	(void)snprintf(ret, TEXT_ENDPOINT, "[%s%s]:%u", address, zone, e->port); /* fits */

@@ -11,6 +11,11 @@
 
 enum { TYPE_MASK = 0xffff & ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER) };
 
+static size_t align(size_t len)
+{
+	return (len + MNL_ALIGNTO - 1) / MNL_ALIGNTO * MNL_ALIGNTO;
+}
+
 /* The number at the front of a NLMSG_ERROR or NLMSG_DONE: negative, or 0. */
 static int errno_of(const struct nlmsghdr *message, bool is_optional)
 {
@@ -40,23 +45,36 @@ static int take_message(const struct nlmsghdr *message, netlink_handler *handle,
 	}
 }
 
+/* Not mnl_nlmsg_ok: it takes a length beyond INT_MAX for a negative one, which fits anywhere. */
+static bool fits(const struct nlmsghdr *message, size_t left)
+{
+	return left >= sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+	       message->nlmsg_len <= left;
+}
+
 int netlink_take(const void *bytes, size_t len, uint32_t seq, netlink_handler *handle, void *ctx,
 		 bool *ret_changed)
 {
-	const struct nlmsghdr *message = bytes;
-	int left = (int)len, status = 1;
+	const uint8_t *at = bytes;
+	int status = 1;
 
-	if (len > INT_MAX || !mnl_nlmsg_ok(message, left))
+	if (!len)
 		return -EPROTO;
-	for (; status == 1 && mnl_nlmsg_ok(message, left);
-	     message = mnl_nlmsg_next(message, &left)) {
-		if (message->nlmsg_seq != seq)
+	while (status == 1 && len) {
+		const struct nlmsghdr *message = (const void *)at;
+		size_t step;
+
+		if (!fits(message, len) || message->nlmsg_seq != seq)
 			return -EPROTO;
 		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 			*ret_changed = true;
 		status = take_message(message, handle, ctx);
+		step = align(message->nlmsg_len); /* the last one's padding may be left out */
+		step = step < len ? step : len;
+		at += step;
+		len -= step;
 	}
-	return status == 1 && left > 0 ? -EPROTO : status;
+	return status;
 }
 
 int netlink_open(int protocol)
@@ -121,11 +139,6 @@ int netlink_exchange(int fd, const struct nlmsghdr *request, netlink_handler *ha
 	return error;
 }
 
-static size_t align(size_t len)
-{
-	return (len + MNL_ALIGNTO - 1) / MNL_ALIGNTO * MNL_ALIGNTO;
-}
-
 void netlink_walk_message(struct netlink_walk *w, const struct nlmsghdr *message, size_t header)
 {
 	const size_t len = mnl_nlmsg_get_payload_len(message), skip = align(header);
@@ -159,7 +172,7 @@ bool netlink_walk_next(struct netlink_walk *w, struct netlink_attribute *ret)
 	*ret = (struct netlink_attribute){ .type = header.nla_type & TYPE_MASK,
 					   .len = header.nla_len - sizeof(header),
 					   .bytes = w->at + sizeof(header) };
-	step = align(header.nla_len); /* the last one's padding may be left out */
+	step = align(header.nla_len);
 	step = step < w->left ? step : w->left;
 	w->at += step;
 	w->left -= step;

@@ -460,6 +460,11 @@ static void endpoint_zone(void **state)
 		assert_int_equal(e.scope, links[i].if_index);
 		text_from_endpoint(&e, again);
 		assert_string_equal(again, expected);
+
+		e.ip.bytes[1] = 0x60; /* not link-local: a number stays one */
+		(void)snprintf(expected, sizeof(expected), "[fe60::2%%%u]:7", links[i].if_index);
+		text_from_endpoint(&e, again);
+		assert_string_equal(again, expected);
 	}
 	if_freenameindex(links);
 }

@@ -795,6 +795,7 @@ static void take_rows(void **state)
 
 static void take_trusts_no_length(void **state)
 {
+	static const uint32_t wrong[] = { 0, 15, 21, 0x80000014, UINT32_MAX }; /* 20 is right */
 	const struct said said = { FAMILY, 0, 1, 0 };
 	struct message bytes;
 	bool changed;
@@ -807,9 +808,12 @@ static void take_trusts_no_length(void **state)
 			netlink_take(bytes.bytes, cut, 1, count_messages, &handled, &changed),
 			-EPROTO);
 	assert_int_equal(handled, 0);
-	header(&bytes)->nlmsg_len = 15;
-	assert_int_equal(netlink_take(bytes.bytes, len, 1, count_messages, &handled, &changed),
-			 -EPROTO);
+	for (size_t i = 0; i < ELEMENTS(wrong); ++i) {
+		header(&bytes)->nlmsg_len = wrong[i];
+		assert_int_equal(
+			netlink_take(bytes.bytes, len, 1, count_messages, &handled, &changed),
+			-EPROTO);
+	}
 	(void)put_said(bytes.bytes, &said);
 	memset(bytes.bytes + len, 0xff, 8);
 	assert_int_equal(netlink_take(bytes.bytes, len + 8, 1, count_messages, &handled, &changed),
