@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Write the first inputs of fuzz_datagram, fuzz_protocol and fuzz_offload_* into tests/fuzz/corpus."""
+"""Write the first inputs of fuzz_datagram, fuzz_protocol, fuzz_offload_*, fuzz_uapi_client and fuzz_wg_netlink into
+tests/fuzz/corpus."""
 import pathlib
 import struct
 
@@ -148,7 +149,79 @@ join = {
     "mended": joined(15, *row(4, control=6)),
 }
 
-for name, inputs in (("protocol", protocol), ("datagram", datagram), ("offload_split", split), ("offload_join", join)):
+
+
+GET, SET, DIAGNOSE = 0, 2, 3
+KEY = "01" * 31 + "40"
+whole_peer = (f"public_key={KEY}\npreshared_key={KEY}\nprotocol_version=1\nendpoint=[fe80::1%1]:9\nlast_handshake_time_sec=1\n"
+              "last_handshake_time_nsec=2\ntx_bytes=3\nrx_bytes=4\npersistent_keepalive_interval=25\n"
+              "allowed_ip=10.0.0.0/8\nallowed_ip=fd00::/64\n")
+
+
+def answer(operation, text, *pieces):
+    return bytes([operation | len(pieces) << 2, *pieces]) + text.encode()
+
+
+client = {
+    "device": answer(GET, f"private_key={KEY}\nlisten_port=51820\nfwmark=7\nerrno=0\n\n"),
+    "peer": answer(GET, whole_peer + "errno=0\n\n", 3),
+    "peers": answer(GET, 2 * whole_peer + "errno=0\n\n", 1, 70),
+    "odd": answer(GET, f"public_key={KEY}\nendpoint=127.1:0\nallowed_ip=1.2.3.4/007\nx=\nerrno=0\n\n"),
+    "refused": answer(GET, "errno=98\n\n"),
+    "negative": answer(GET, "errno=-5\n\n"),
+    "set": answer(SET, "errno=0\n\n"),
+    "set-refused": answer(SET, "errno=-98\n\n", 0),
+    "junk": answer(SET, "HTTP/1.1 400\r\n\r\n"),
+    "diagnosis": answer(DIAGNOSE, f"reject=replay 1 2 3 1.2.3.4:5\nknock={KEY} 1 2 3 -\nicmp=1.2.3.4:5 3 1 113 1 2 3 8.8.8.8\n"
+                        f"count=packets 5\npublic_key={KEY}\nreject=replay 1 2 3 fd00::1\nerrno=0\n\n", 9),
+}
+
+
+def attribute(kind, content):
+    return struct.pack("=HH", len(content) + 4, kind) + content + bytes(-len(content) % 4)
+
+
+def netlink(kind, content, flags=2):
+    return struct.pack("=IHHII", 16 + len(content), kind, flags, 1, 0) + content
+
+
+def received(*messages):
+    return struct.pack(">H", sum(map(len, messages))) + b"".join(messages)
+
+
+def address(family, ip, bits):
+    return attribute(0, attribute(1, struct.pack("=H", family)) + attribute(2, ip) + attribute(3, bytes([bits])))
+
+
+def dumped(number, *addresses, more=b""):
+    return attribute(0, attribute(1, bytes([number]) * 32) + more + attribute(9, b"".join(addresses)))
+
+
+def dump(*content):
+    return netlink(30, bytes(4) + b"".join(content))
+
+
+v4, v6 = address(2, bytes([10, 0, 0, 1]), 32), address(10, bytes(16), 0)
+settings = attribute(2, b"\7" * 32) + attribute(4, struct.pack("=H", 2) + bytes([0, 9, 1, 2, 3, 4]) + bytes(8)) + \
+    attribute(5, b"\1\0") + attribute(6, struct.pack("=qq", 5, 6)) + attribute(7, bytes(8)) + attribute(8, bytes(8)) + \
+    attribute(10, bytes(4))
+own = attribute(1, bytes(4)) + attribute(2, b"wg0\0") + attribute(3, b"\1" * 32) + attribute(4, b"\2" * 32) + \
+    attribute(6, b"\1\1") + attribute(7, bytes(4))
+done = netlink(3, bytes(4))
+netlinks = {
+    "device": received(dump(own)) + received(done),
+    "peers": received(dump(own, attribute(8, dumped(1, v4, v6, more=settings) + dumped(2))), done),
+    "joined": received(dump(attribute(8, dumped(1, v4, more=settings)))) + received(dump(attribute(8, dumped(1, v6) + dumped(2)))) +
+    received(done),
+    "changed": received(netlink(30, bytes(4) + own, flags=0x12)) + received(done),
+    "refused": received(netlink(2, struct.pack("=i", -19))),
+    "failed": received(dump(own), netlink(3, struct.pack("=i", -105))),
+    "family": received(netlink(16, bytes(4) + attribute(2, b"wireguard\0") + attribute(1, b"\36\0"))),
+    "link": received(netlink(16, bytes(16) + attribute(3, b"wg0\0") + attribute(18, attribute(1, b"wireguard\0")))),
+    "many": received(dump(attribute(8, b"".join(dumped(i, *[v4] * i) for i in range(40))))) + received(done),
+}
+
+for name, inputs in (("uapi_client", client), ("wg_netlink", netlinks), ("protocol", protocol), ("datagram", datagram), ("offload_split", split), ("offload_join", join)):
     folder = CORPUS / name
     folder.mkdir(parents=True, exist_ok=True)
     for seed, content in inputs.items():
