@@ -23,7 +23,7 @@ static const struct complaint_row rows[COMPLAINT_COUNT] = {
 	[COMPLAINT_BLANKS] = { "split-word", DIAG_ERROR,
 			       "blanks inside a word that wg-quick reads" },
 	[COMPLAINT_EMPTY] = { "A8", DIAG_ERROR, "a key without a value" },
-	[COMPLAINT_EMPTY_QUICK] = { "A8", DIAG_WARNING, "a key of wg-quick without a value" },
+	[COMPLAINT_EMPTY_QUICK] = { "A8", DIAG_NOTE, "a key of wg-quick without a value" },
 	[COMPLAINT_KEY_FORMAT] = { "A9", DIAG_ERROR, "not a key" },
 	[COMPLAINT_PLACEHOLDER] = { "A9", DIAG_ERROR, "a placeholder that was not filled in" },
 	[COMPLAINT_PORT] = { "bad-port", DIAG_ERROR, "not a port" },
