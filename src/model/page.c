@@ -11,7 +11,7 @@ enum { ID_MAX = 32 };
 static const struct page_section *const sections[] = {
 	&page_section_a, &page_section_b,     &page_section_c,     &page_section_d,
 	&page_section_e, &page_section_f,     &page_section_g,     &page_section_h,
-	&page_section_i, &page_section_files, &page_section_drops,
+	&page_section_i, &page_section_lines, &page_section_files, &page_section_drops,
 };
 
 const struct page_section *page_section(size_t i)

@@ -13,8 +13,8 @@ extern const struct page_section page_section_f;
 extern const struct page_section page_section_g;
 extern const struct page_section page_section_h;
 extern const struct page_section page_section_i;
-extern const struct page_section
-	page_section_files; /* ids of rules that are no row of the catalogue */
+extern const struct page_section page_section_lines; /* ids of config/complaint.h */
+extern const struct page_section page_section_files; /* ids of rules that have no row */
 extern const struct page_section page_section_drops; /* reasons of wg/reject.h */
 
 #endif

@@ -146,9 +146,11 @@ static const struct page pages[] = {
 		       "                      nd-router-solicit } accept\n"
 		       "      }\n"
 		       "    }\n"
-		       "Name look-ups for the endpoint are then blocked as well: give it as "
-		       "an address. Where only one container is meant, let it share the "
-		       "tunnel container's network instead of having its own.",
+		       "Everything else is cut off, an SSH session to this machine too: "
+		       "first let in what must stay, such as `ip daddr 192.168.1.0/24 "
+		       "accept` for the LAN. Name look-ups for the endpoint are blocked as "
+		       "well: give it as an address. Where only one container is meant, let "
+		       "it share the tunnel container's network instead of having its own.",
 		.warren = "When Warren's engine dies it is started anew on the same interface: "
 			  "routes and rules stay, nothing leaves in clear meanwhile. When its "
 			  "monitor is killed the interface goes; against that only such a rule "

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "config/complaint.h"
 #include "wg/reject.h"
 
 enum { LINE_MAX_CHARS = 74 };
@@ -127,6 +128,14 @@ static void reasons_have_pages(void **state)
 		assert_non_null(page_find(reject_name((enum reject_reason)i)));
 }
 
+/* Whatever is wrong with a line has a page. */
+static void complaints_have_pages(void **state)
+{
+	(void)state;
+	for (int i = 0; i < COMPLAINT_COUNT; ++i)
+		assert_non_null(page_find(complaint_row((enum complaint)i)->id));
+}
+
 static void finds_by_id(void **state)
 {
 	static const struct {
@@ -225,9 +234,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(catalogue_is_whole), cmocka_unit_test(ids_are_words_and_differ),
 		cmocka_unit_test(texts_are_plain),    cmocka_unit_test(related_pages_exist),
-		cmocka_unit_test(reasons_have_pages), cmocka_unit_test(finds_by_id),
-		cmocka_unit_test(finds_the_nearest),  cmocka_unit_test(mentions_any_field),
-		cmocka_unit_test(messages_are_found),
+		cmocka_unit_test(reasons_have_pages), cmocka_unit_test(complaints_have_pages),
+		cmocka_unit_test(finds_by_id),        cmocka_unit_test(finds_the_nearest),
+		cmocka_unit_test(mentions_any_field), cmocka_unit_test(messages_are_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
