@@ -94,10 +94,12 @@ static void count_verdict(struct lane_counts *counts, const struct verdict *v, s
 	counts->truncated += v->len < len;
 }
 
-static void let_go(struct lane *lane)
+static void let_go(struct lane *lane, uint64_t now)
 {
 	struct datagram *item = heap_pop(&lane->held);
 
+	if (item->due < now) /* else it would overtake those that wait, where many came at once */
+		item->due = now;
 	item->order = lane->order++; /* after what came meanwhile and is due as early */
 	heap_push(&lane->waiting, item, item->due);
 }
@@ -135,14 +137,14 @@ enum impair_fate lane_put(struct lane *lane, uint64_t now, const uint8_t *data, 
 			heap_push(&lane->waiting, item, item->due);
 	}
 	while (lane->held.count > 0 && lane->held.items[0]->key <= number)
-		let_go(lane);
+		let_go(lane, now);
 	return v.fate;
 }
 
 struct datagram *lane_take(struct lane *lane, uint64_t now)
 {
 	while (lane->held.count > 0 && now >= lane->last + LANE_HOLD)
-		let_go(lane);
+		let_go(lane, now);
 	if (lane->waiting.count == 0 || lane->waiting.items[0]->key > now)
 		return NULL;
 	++lane->counts.out;

@@ -382,6 +382,30 @@ static void reorder_matches_a_naive_model(void **state)
 	lane_done(&lane);
 }
 
+/* A relay that had no time reads all at once, and must not put right what it was to spoil. */
+static void reorder_is_the_same_however_late_it_is_read(void **state)
+{
+	enum { COUNT = 3000 };
+	static uint32_t prompt[COUNT], late[COUNT];
+	struct lane a = LANE(11, "reorder=30,900"), b = a;
+	size_t taken = 0;
+
+	(void)state;
+	for (uint32_t n = 0; n < COUNT; ++n) {
+		uint32_t got;
+
+		put(&a, n, n, 100);
+		put(&b, n, n, 100);
+		while ((got = take(&a, n)) != UINT32_MAX)
+			prompt[taken++] = got;
+	}
+	for (size_t i = 0; i < taken; ++i)
+		late[i] = take(&b, COUNT);
+	assert_memory_equal(late, prompt, taken * sizeof(*late));
+	lane_done(&a);
+	lane_done(&b);
+}
+
 /* 1 Mbit/s and 100 ms of queue: 1000 bytes with their header take 8 ms each. */
 static void rate_lets_through_what_it_says(void **state)
 {
@@ -419,6 +443,7 @@ int main(void)
 		cmocka_unit_test(fixed_delay_keeps_order),
 		cmocka_unit_test(delays_are_spread_as_named),
 		cmocka_unit_test(reorder_matches_a_naive_model),
+		cmocka_unit_test(reorder_is_the_same_however_late_it_is_read),
 		cmocka_unit_test(rate_lets_through_what_it_says),
 	};
 
