@@ -87,11 +87,13 @@ static void *next(const char *name)
 }
 
 /* Data pointers are function pointers here; ISO C has no cast for it. */
-#define NEXT(function)                                \
-	static __typeof__(function) *real;            \
-	if (!real) {                                  \
-		void *found = next(#function);        \
-		memcpy(&real, &found, sizeof(found)); \
+#define NEXT(function)                                 \
+	static _Atomic(__typeof__(function) *) slot;   \
+	__typeof__(function) *real = slot;             \
+	if (!real) { /* twice at worst, to the same */ \
+		void *found = next(#function);         \
+		memcpy(&real, &found, sizeof(found));  \
+		slot = real;                           \
 	}
 
 /* --- UDP ----------------------------------------------------------------------------------- */
