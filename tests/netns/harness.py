@@ -6,6 +6,7 @@ Every scenario runs in a forked child that is process 1 of its own pid, network 
 import contextlib
 import ctypes
 import faulthandler
+import fcntl
 import functools
 import hashlib
 import inspect
@@ -65,12 +66,19 @@ def warren_path():
     return None
 
 
+@functools.cache
+def sanitizer():
+    """b"tsan" or b"asan" where the program under test was built with it: slow, and without a filter of system calls."""
+    found = re.search(rb"__([at]san)_init", pathlib.Path(warren_path()).read_bytes()) if warren_path() else None
+    return found and found.group(1)
+
+
 def engine_argv(kind, foreground):
     flag = ["-f"] if foreground else []
     if kind == "wireguard-go":
         return ["wireguard-go", *flag]
-    cipher = os.environ.get("WARREN_TEST_CIPHER")
-    return [warren_path(), "run", *flag, *(["--cipher", cipher] if cipher else [])]
+    forced = [(option, os.environ.get("WARREN_TEST_" + option.upper())) for option in ("cipher", "offload", "workers")]
+    return [warren_path(), "run", *flag, *(word for option, value in forced if value for word in ("--" + option, value))]
 
 
 UNDER_TEST = "wireguard-go" if STAND_IN else "warren"
@@ -203,12 +211,13 @@ def isolate(function, kwargs, seconds):
     return pickle.loads(data) if data else ("failed", f"the scenario died or had no end after {seconds + 20} s")
 
 
-def scenario(seconds=60, full=False, lacks=None):
+def scenario(seconds=60, full=False, lacks=None, unsanitized=None):
     """Make function(lab, ...) a test that runs in its own world.
 
     seconds  its time limit
     full     only in make test-full
     lacks    what the old wireguard-go is known not to do: a skip where it stands in for the engine
+    unsanitized  what a sanitizer's own threads, memory or slowness would make false: a skip with such a build
     """
     def decorate(function):
         signature = inspect.signature(function)
@@ -224,6 +233,8 @@ def scenario(seconds=60, full=False, lacks=None):
                 if os.environ.get("WARREN_BUILD") and (ROOT / "src/cli/run.c").exists():
                     pytest.fail("the program was not built", pytrace=False)
                 pytest.skip("there is no engine yet")
+            if not STAND_IN and unsanitized and sanitizer():
+                pytest.skip(f"built with a sanitizer: {unsanitized}")
             outcome, text = isolate(function, kwargs, seconds)
             if outcome == "skipped":
                 pytest.skip(text)
@@ -300,6 +311,27 @@ class Namespace:
     def address(self, device, *addresses):
         for address in addresses:
             self.ip(f"addr add {address} dev {device}" + (" nodad" if ":" in address else ""))
+
+    def wait_addresses(self, *addresses):
+        """Until the kernel takes what is sent to these: for IPv6 that is some moments after the link came up."""
+        wanted = {socket.inet_pton(socket.AF_INET6, a.split("/")[0]).hex() for a in addresses if ":" in a}
+
+        def taken():
+            with self:
+                rows = [line.split() for line in pathlib.Path("/proc/thread-self/net/ipv6_route").read_text().splitlines()]
+            return wanted <= {row[0] for row in rows if int(row[8], 16) & 0x80000000}  # RTF_LOCAL
+
+        if wanted:
+            wait_until(taken, 5, f"{addresses} can be reached", every=0.005)
+
+    def offloads(self, device, **switches):
+        """What ethtool -K does: tx, sg, tso, gso, gro on or off."""
+        commands = {"tx": 0x17, "sg": 0x19, "tso": 0x1F, "gso": 0x24, "gro": 0x2C}  # ETHTOOL_S…
+        with self, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for name, value in switches.items():
+                word = ctypes.create_string_buffer(struct.pack("II", commands[name], value))
+                request = struct.pack("16sP16x", device.encode(), ctypes.addressof(word))
+                fcntl.ioctl(sock, 0x8946, request)  # SIOCETHTOOL
 
     def udp(self, address, port=0, mark=None):
         with self:
@@ -538,6 +570,7 @@ class Engine:
         """With addresses and up. The engine need not have heard of it: it serves what comes as soon as it has."""
         self.ns.address(self.name, *addresses)
         self.ns.ip(f"link set {self.name} up" + (f" mtu {mtu}" if mtu else ""))
+        self.ns.wait_addresses(*addresses)
         if UNDER_TEST == self.kind == "wireguard-go":
             time.sleep(0.05)
 
@@ -638,6 +671,11 @@ def has_udp_socket(pid):
     return False
 
 
+def sanitizer_words(log):
+    """What the sanitizers of a build that has them said of an engine, one line each."""
+    return re.findall(r"^(?:SUMMARY: \w+Sanitizer|.*: runtime error): .*", log, re.M)
+
+
 def parent_of(pid):
     with contextlib.suppress(OSError):
         return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
@@ -708,6 +746,8 @@ class Lab:
             ns.sysctl(f"net.ipv6.conf.{name}.addr_gen_mode", 1)
             ns.address(name, *addresses)
             ns.ip(f"link set {name} up" + (f" mtu {mtu}" if mtu else ""))
+        a.wait_addresses(*addresses_a)
+        b.wait_addresses(*addresses_b)
 
     def pair(self, mtu=None):
         """Two namespaces with one cable: 10.1.0.1 and .2, fd01::1 and ::2."""
@@ -797,6 +837,7 @@ class Lab:
                                 .replace(b"\0", b" ").decode(errors="replace"))
         if pathlib.Path("/proc/self/mounts").read_text() != self.mounts:
             problems.append("mounts changed")
+        problems += [f"{engine.name}: {words}" for engine in self.engines for words in sanitizer_words(engine.read_log())]
         return problems
 
 

@@ -270,6 +270,12 @@ class Peer:
         self.session = self.sessions[session.local] = session
         return session
 
+    def is_taken_at_once(self, **options):
+        """Whether a handshake without a cookie is answered by a response: no load, or no more."""
+        self.cookie = None
+        self.drain()
+        return self.handshake(1.0, **options) and not self.cookie
+
     def handshake(self, seconds=3.0, confirm=True, **options):
         """Initiate; the session once the engine has answered, else None. Answers a cookie with another try."""
         end = time.monotonic() + seconds

@@ -442,7 +442,7 @@ def fl11_little_cpu_makes_no_reorder_and_no_expiry(lab):
     assert whole(a, b)
 
 
-@scenario(seconds=90, lacks="keeps pools of buffers that grow")
+@scenario(seconds=90, lacks="keeps pools of buffers that grow", unsanitized="maps terabytes")
 def fd12_memory_is_small_and_stays_flat(lab):
     """With 256 MB for its data, and after traffic of each kind the same again costs nothing more."""
     a, b = connected(lab, wrapper=("prlimit", f"--data={256 << 20}"))

@@ -3,6 +3,11 @@ import os
 import re
 import subprocess
 
+import pytest
+
+from harness import sanitizer
+
+pytestmark = pytest.mark.skipif(bool(sanitizer()), reason="built with a sanitizer: no _FORTIFY_SOURCE")
 WARREN = os.environ.get("WARREN", "build/main/warren")
 
 

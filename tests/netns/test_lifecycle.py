@@ -718,7 +718,7 @@ def fs3_no_core_no_ptrace(lab):
         os.kill(pid, signal.SIGKILL)
 
 
-@scenario(lacks="leaves keys in its log and memory")
+@scenario(lacks="leaves keys in its log and memory", unsanitized="maps terabytes")
 def secrets_are_nowhere(lab):
     """Not in the log, the arguments, the environment or any file (F-S10)."""
     psk = wg_output("genpsk")

@@ -1,11 +1,13 @@
 """Nothing out of order, nothing twice, nothing changed: every length, under load, with each way of working."""
 import contextlib
 import os
+import platform
+import re
 
 import pytest
 
 from flow import Udp, bursts, mixed_load
-from harness import scenario
+from harness import scenario, wait_until
 
 # Ways of working: what each is called, what `warren run` is told at either end, and whether make test has time for it.
 OFFLOADS = ("tun-tso", "tun-uso", "join-tcp", "join-udp", "udp-gso", "udp-gro")
@@ -80,3 +82,47 @@ def every_length_arrives_unchanged(lab, args):
                     got.append(receiver.recv(65536))
             assert list(map(len, got)) == list(map(len, sent))
             assert got == sent, "other bytes"
+
+
+@pytest.mark.parametrize("outer", ["v4", "v6"])
+@scenario(seconds=60)
+def order_where_a_card_joins_what_comes(lab, outer):
+    """Datagrams one by one on the cable, as a card without segmentation sends them, and joined by the receiver's driver:
+    super-datagrams of pages and lists, with sums that nobody has checked."""
+    a, b = lab.pair()
+    for ns in (a, b):
+        ns.offloads("out", tx=0, sg=0, tso=0, gso=0, gro=1)
+    engines = lab.tunnel(a, b, outer=outer)
+    assert a.ping("10.9.0.2", 2) == 2
+    for load in mixed_load(lab, a, b, 8000, 10, 8000):
+        load.end_in_order()
+    for count, size in ((2, 1392), (16, 1200), (40, 1300), (50, 64)):
+        bursts(a, b, "10.9.0.2", 20, count, size)
+        bursts(b, a, "fd09::1", 20, count, size - 20)
+    for engine in engines:
+        if engine.counted("offload-udp-gro"):
+            assert engine.counted("udp-receive-packets") > engine.counted("udp-receives"), "nothing was joined"
+
+
+@scenario(seconds=60, lacks="has no switches")
+def each_offload_is_in_use_unless_switched_off(lab):
+    """By default all that this kernel has; the option wins over the environment."""
+    everything = set(OFFLOADS)
+
+    def in_use(args=(), environment=""):
+        engine = lab.engine(f"wg{len(lab.engines)}", lab.namespace(), args=args, env={"WARREN_OFFLOAD": environment})
+        engine.up("10.9.0.1/24")  # that is when writes of super-packets are tried
+        wait_until(lambda: "link up" in engine.read_log(), 5)
+        return {name for name in OFFLOADS if engine.counted(f"offload-{name}")}
+
+    has = in_use(("--offload", "all"))
+    if tuple(map(int, re.findall(r"\d+", platform.release())[:2])) >= (6, 9):  # which has them all, and in order
+        assert has == everything
+    for name in OFFLOADS:
+        assert in_use(("--offload", f"-{name}")) == has - {name}, name
+        assert in_use(("--offload", name)) == has & {name}, name
+    assert in_use(("--offload", "none"), "all") == set()
+    if not os.environ.get("WARREN_TEST_OFFLOAD"):
+        assert in_use() == has, "the default"
+        assert in_use((), "none") == set()
+        assert in_use((), "-udp-gso,-join-tcp") == has - {"udp-gso", "join-tcp"}
