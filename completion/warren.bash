@@ -93,6 +93,15 @@ _warren_why()
 	fi
 }
 
+_warren_check()
+{
+	if [[ $word == -* ]]; then
+		_warren_words '--host --strict --json --sarif --fix -y --yes -h --help'
+	else
+		_warren_files
+	fi
+}
+
 _warren_verb()
 {
 	case $verb in
@@ -113,6 +122,7 @@ _warren_verb()
 		esac
 		;;
 	genkey | genpsk) _warren_new_key ;;
+	check) _warren_check ;;
 	why) _warren_why ;;
 	esac
 }
@@ -132,7 +142,7 @@ _warren()
 		if [[ $program == wg ]]; then
 			_warren_words "$wg_verbs --help --version"
 		else
-			_warren_words "run why $wg_verbs --help --version"
+			_warren_words "run check why $wg_verbs --help --version"
 		fi
 		return
 	fi

@@ -82,16 +82,24 @@ end
 # What is not wg's.
 if contains warren $programs
 	complete -c warren -n __warren_is_at_verb -a run -d 'the userspace engine on one interface'
+	complete -c warren -n __warren_is_at_verb -a check -d 'every mistake in files, and across files'
 	complete -c warren -n __warren_is_at_verb -a why -d 'the page of an id: what goes wrong, and what to do'
 	complete -c warren -n '__warren_is show' -l json -d 'as JSON, without secrets'
 	complete -c warren -n '__warren_is show 1; and not __fish_seen_subcommand_from interfaces all' -a drops -d 'why packets were refused'
 	for verb in genkey genpsk
 		complete -c warren -n "__warren_is $verb" -s o -r -F -d 'write a new file that only its owner can read'
 	end
-	for verb in run showconf set setconf addconf syncconf genkey genpsk pubkey why
+	for verb in run check showconf set setconf addconf syncconf genkey genpsk pubkey why
 		complete -c warren -n "__warren_is $verb" -l help -d 'show help'
 	end
-	complete -c warren -n '__warren_is run; or __warren_is why' -s h -d 'show help'
+	complete -c warren -n '__warren_is run; or __warren_is check; or __warren_is why' -s h -d 'show help'
+	complete -c warren -n '__warren_is check' -F
+	complete -c warren -n '__warren_is check' -l host -d 'judge the files for this host too'
+	complete -c warren -n '__warren_is check' -l strict -d 'warnings count like errors'
+	complete -c warren -n '__warren_is check' -l json -d 'as JSON'
+	complete -c warren -n '__warren_is check' -l sarif -d 'as SARIF 2.1.0'
+	complete -c warren -n '__warren_is check' -l fix -d 'mend what has one safe answer'
+	complete -c warren -n '__warren_is check' -s y -l yes -d 'do not ask'
 	complete -c warren -n '__warren_is why' -a '(warren why 2>/dev/null | string match -r "^  \S+ .*" | string replace -r "^  (\S+) +" "\$1\t")'
 	complete -c warren -n '__warren_is why' -s s -l search -d 'list the pages that mention every TEXT'
 	complete -c warren -n '__warren_is why' -l markdown -d 'all pages as Markdown'

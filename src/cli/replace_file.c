@@ -1,0 +1,165 @@
+#include "cli/replace_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct target {
+	char *path; /* no link */
+	const char *name;
+	int folder;
+	struct stat was;
+	char temporary[48];
+};
+
+static int open_target(struct target *t, const char *path)
+{
+	char *slash;
+
+	*t = (struct target){ .path = realpath(path, NULL), .folder = -1 };
+	if (!t->path)
+		return -errno;
+	slash = strrchr(t->path, '/');
+	t->name = slash + 1;
+	*slash = '\0';
+	t->folder = open(t->path[0] ? t->path : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return t->folder < 0 ? -errno : 0;
+}
+
+static void close_target(struct target *t)
+{
+	if (t->folder >= 0)
+		close(t->folder);
+	free(t->path);
+}
+
+static bool has_bytes(int fd, const char *bytes, size_t len)
+{
+	char piece[4096];
+	bool same = true;
+	size_t at = 0;
+	ssize_t got;
+
+	while (same && (got = read(fd, piece, sizeof(piece))) > 0) {
+		same = (size_t)got <= len - at && memcmp(piece, bytes + at, (size_t)got) == 0;
+		at += (size_t)got;
+	}
+	explicit_bzero(piece, sizeof(piece));
+	return same && at == len;
+}
+
+static int check_old(struct target *t, const char *old, size_t len)
+{
+	const int fd = openat(t->folder, t->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int status = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &t->was) < 0)
+		status = -errno;
+	else if (!S_ISREG(t->was.st_mode))
+		status = -EINVAL;
+	else if (!has_bytes(fd, old, len))
+		status = -ESTALE;
+	close(fd);
+	return status;
+}
+
+static int open_temporary(struct target *t)
+{
+	uint64_t number;
+	int fd;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		return -EIO;
+	(void)snprintf(t->temporary, sizeof(t->temporary), ".warren-%016llx.tmp",
+		       (unsigned long long)number);
+	fd = openat(t->folder, t->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_all(int fd, const char *bytes, size_t len)
+{
+	while (len > 0) {
+		const ssize_t n = write(fd, bytes, len);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			bytes += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Who may not keep the owner keeps the others out. */
+static int take_over(const struct target *t, int fd, bool private)
+{
+	mode_t mode = t->was.st_mode & 0777;
+
+	if (fchown(fd, t->was.st_uid, t->was.st_gid) < 0)
+		mode &= 0700;
+	if (private)
+		mode = 0600;
+	return fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+static int replace(struct target *t, const char *bytes, size_t len, bool private)
+{
+	const int fd = open_temporary(t);
+	int status;
+
+	if (fd < 0)
+		return fd;
+	status = write_all(fd, bytes, len);
+	if (status == 0)
+		status = take_over(t, fd, private);
+	if (status == 0 && fsync(fd) < 0)
+		status = -errno;
+	if (close(fd) < 0 && status == 0)
+		status = -errno;
+	if (status == 0 && renameat(t->folder, t->temporary, t->folder, t->name) < 0)
+		status = -errno;
+	if (status < 0)
+		(void)unlinkat(t->folder, t->temporary, 0); /* the failure before it counts */
+	else if (fsync(t->folder) < 0)
+		status = -errno;
+	return status;
+}
+
+int replace_file(const char *path, const char *old, size_t old_len, const char *bytes, size_t len,
+		 bool private)
+{
+	struct target t;
+	int status = open_target(&t, path);
+
+	if (status == 0)
+		status = check_old(&t, old, old_len);
+	if (status == 0)
+		status = replace(&t, bytes, len, private);
+	close_target(&t);
+	return status;
+}
+
+int replace_mode(const char *path)
+{
+	struct target t;
+	int status = open_target(&t, path), fd = -1;
+
+	if (status == 0) {
+		fd = openat(t.folder, t.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		status = fd < 0 || fchmod(fd, 0600) < 0 ? -errno : 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	close_target(&t);
+	return status;
+}
