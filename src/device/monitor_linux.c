@@ -18,6 +18,7 @@
 #include "device/backoff.h"
 #include "device/channel.h"
 #include "device/floor_file.h"
+#include "device/floor_guard.h"
 #include "device/request.h"
 
 enum { REQUESTS_PER_TURN = 64 };
@@ -41,6 +42,7 @@ struct monitor {
 	int requests; /* our ends; -1: no engine */
 	int news;
 	bool owes_news; /* the engine did not take the last */
+	struct floor_guard guard;
 	uint64_t started;
 	uint64_t start_at; /* TIME_NEVER: not waiting to start one */
 	uint64_t kill_at;
@@ -165,6 +167,19 @@ static void note_running(struct monitor *m)
 	m->config->is_running(m->config->running_ctx);
 }
 
+static int write_floor(struct monitor *m, const struct request *r)
+{
+	const char *const dir = m->config->state_dir;
+	struct moment now = { .boot = clock_now() };
+	struct timespec real;
+
+	(void)clock_gettime(CLOCK_REALTIME, &real); /* cannot fail */
+	now.real = (uint64_t)real.tv_sec * NS_PER_S + (uint64_t)real.tv_nsec;
+	if (!floor_guard_allows(&m->guard, r->floor, floor_file_read(dir, &r->key), now))
+		return -ERANGE;
+	return floor_file_write(dir, &r->key, r->floor);
+}
+
 static void answer(struct monitor *m, const struct request *r, struct reply *ret)
 {
 	switch ((enum request_kind)r->kind) {
@@ -187,7 +202,7 @@ static void answer(struct monitor *m, const struct request *r, struct reply *ret
 		ret->floor = floor_file_read(m->config->state_dir, &r->key);
 		break;
 	case REQUEST_WRITE_FLOOR:
-		ret->error = floor_file_write(m->config->state_dir, &r->key, r->floor);
+		ret->error = write_floor(m, r);
 		break;
 	case REQUEST_LAST:
 		break;

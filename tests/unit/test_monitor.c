@@ -353,6 +353,8 @@ static int keeper(void *ctx, const struct engine_start *start)
 	shared->facts[1] = broker_write_floor(b, &key, 12345);
 	shared->facts[2] = (int)broker_read_floor(b, &key);
 	shared->facts[3] = (int)broker_read_floor(b, &other);
+	shared->facts[4] = broker_write_floor(b, &key, INT64_MAX); /* as one that was subverted */
+	shared->facts[5] = (int)broker_read_floor(b, &key);
 	++shared->engines;
 	return wait_for_end(start);
 }
@@ -368,6 +370,8 @@ static void floors_are_kept_by_key(void **state)
 	assert_int_equal(shared->facts[0], 0);
 	assert_int_equal(shared->facts[1], 0);
 	assert_int_equal(shared->facts[2], 12345);
+	assert_int_equal(shared->facts[4], -ERANGE);
+	assert_int_equal(shared->facts[5], 12345);
 	assert_int_equal(shared->facts[3], 0);
 }
 
