@@ -32,8 +32,10 @@ static const int allowed[] = {
 	SCMP_SYS(sendmmsg),
 	/* waiting, and what time it is */
 	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait), /* all that arm64 has */
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(poll),
+	SCMP_SYS(ppoll), /* likewise */
 	SCMP_SYS(timerfd_settime),
 	SCMP_SYS(futex),
 	SCMP_SYS(clock_gettime),

@@ -14,13 +14,14 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/bytes.h"
 
-enum { CALLS_MAX = 43 };
+enum { CALLS_MAX = 45 };
 
 static pid_t parent;
 
@@ -40,6 +41,13 @@ static void start_thread(void)
 static void use_memory(void)
 {
 	free(malloc(10 << 20));
+}
+
+/* Where the kernel has no older calls. */
+static void wait_as_arm64(void)
+{
+	(void)!syscall(SYS_ppoll, NULL, 0, &(struct timespec){ 0 }, NULL, 0);
+	(void)!syscall(SYS_epoll_pwait, -1, NULL, 0, 0, NULL, 0);
 }
 
 static void open_file(void)
@@ -148,6 +156,7 @@ static const struct {
 } rows[] = {
 	{ "thread", start_thread, false },
 	{ "memory", use_memory, false },
+	{ "waits of another architecture", wait_as_arm64, false },
 	{ "no call", no_call, false },
 	{ "open", open_file, true },
 	{ "socket", open_socket, true },
