@@ -150,20 +150,6 @@ static uint64_t real_now(void)
 	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
 }
 
-static void record_sessions(struct keeper *k, const struct model *m, size_t *left)
-{
-	const uint64_t now = real_now();
-
-	for (size_t i = 0; i < m->peer_count && *left; ++i) {
-		const struct model_peer *p = &m->peers[i];
-
-		if (!p->has_endpoint || now - p->handshake_real > SESSION_LIFE)
-			continue;
-		record_session(k, &p->public_key, &p->endpoint);
-		--*left;
-	}
-}
-
 /* Each piece of the device's state in turn, as long as each is satisfied. */
 static int walk(struct keeper *k, int (*each)(struct keeper *k, struct model *m, void *ctx),
 		void *ctx)
@@ -229,10 +215,15 @@ static int prepare_whole(struct keeper *k)
 
 static int add_sessions(struct keeper *k, struct model *m, void *ctx)
 {
-	size_t *left = ctx;
+	const uint64_t *now = ctx;
 
-	record_sessions(k, m, left);
-	return *left ? 0 : -ECANCELED;
+	for (size_t i = 0; i < m->peer_count; ++i) {
+		const struct model_peer *p = &m->peers[i];
+
+		if (p->has_endpoint && *now - p->handshake_real <= SESSION_LIFE)
+			record_session(k, &p->public_key, &p->endpoint);
+	}
+	return 0;
 }
 
 static int add_stamps(struct keeper *k)
@@ -262,7 +253,7 @@ static int prepare_stamps(struct keeper *k)
 
 static int write_all(struct keeper *k)
 {
-	size_t left = DEVICE_RESUME_MAX;
+	uint64_t now = real_now();
 	int error = prepare_whole(k);
 
 	if (error)
@@ -273,7 +264,7 @@ static int write_all(struct keeper *k)
 		return error;
 	records_commit(&k->records);
 	memset(k->sessions, 0, sizeof(k->sessions));
-	(void)walk(k, add_sessions, &left); /* who is left out is found by its next packet */
+	(void)walk(k, add_sessions, &now); /* who is left out is found by its next packet */
 	return 0;
 }
 

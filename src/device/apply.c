@@ -167,11 +167,25 @@ static int prepare_key(struct device *d, const struct model *patch, struct diag 
 	return 0;
 }
 
+/* Rows that only change or remove a peer add none. */
+static size_t count_new(const struct device *d, const struct model *patch)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < patch->peer_count; ++i) {
+		const struct model_peer *row = &patch->peers[i];
+
+		if (!row->remove && !row->update_only)
+			n += patch->replace_peers || !core_find_peer(d->core, &row->public_key);
+	}
+	return n;
+}
+
 static int check_size(struct device *d, const struct model *patch, struct diag *why)
 {
 	const size_t had = patch->replace_peers ? 0 : core_peer_count(d->core);
 
-	if (patch->peer_count <= PEERS_MAX - had)
+	if (count_new(d, patch) <= PEERS_MAX - had)
 		return 0;
 	diag_set(why, DIAG_ERROR, "engine-peers", 0, "more than %d peers on one device", PEERS_MAX);
 	return -ENOMEM;

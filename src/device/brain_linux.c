@@ -177,16 +177,20 @@ static void admit(struct brain *b, const struct ring_entry *entry)
 		give_job(b, &job);
 }
 
-/* Some room is left for handshakes of our own. */
-static void admit_waiting(struct brain *b)
+/* Some room is left for handshakes of our own. True: there may be more. */
+static bool admit_waiting(struct brain *b)
 {
 	struct lanes *l = &b->d->lanes;
 	struct ring_entry entry;
 
 	for (int i = 0; i < LANES_TYPE3 && lanes_take_type3(l, &entry); ++i)
 		admit(b, &entry);
-	while (helper_room(&b->d->helper) > HELPER_JOBS / 4 && lanes_take(l, &entry))
+	for (int i = 0; i < TURN; ++i) {
+		if (helper_room(&b->d->helper) <= HELPER_JOBS / 4 || !lanes_take(l, &entry))
+			return false; /* a result or the doorman wakes us */
 		admit(b, &entry);
+	}
+	return true;
 }
 
 static bool handle_output(struct brain *b)
@@ -236,7 +240,7 @@ static bool work(struct brain *b)
 	more |= handle_outputs(b);
 	if (atomic_exchange(&d->lanes.tells, false))
 		lanes_fold(d, now);
-	admit_waiting(b);
+	more |= admit_waiting(b);
 	return more;
 }
 
@@ -307,18 +311,6 @@ static void probe_joins(struct device *d)
 		atomic_store(&d->join_kinds, kinds);
 }
 
-/* Under the lock. Those that an engine before us had a session with shall not wait to find out. */
-static void resume(struct device *d)
-{
-	for (size_t i = 0; i < d->resume_count; ++i) {
-		struct peer *p = core_find_peer(d->core, &d->resume[i]);
-
-		if (p)
-			core_resume_peer(d->core, device_now(), p);
-	}
-	d->resume_count = 0;
-}
-
 static void follow_link(struct brain *b)
 {
 	struct device *d = b->d;
@@ -332,13 +324,13 @@ static void follow_link(struct brain *b)
 	b->bind_again = TIME_NEVER;
 	atomic_store(&d->mtu, s->mtu);
 	is_up = s->is_up && bind_first(b);
-	if (is_up)
+	if (is_up && !atomic_load(&d->is_up))
 		probe_joins(d);
 	lanes_lock(&d->lanes);
 	pthread_mutex_lock(&d->lock);
 	if (is_up) {
 		core_up(d->core, device_now());
-		resume(d);
+		device_resume_all(d);
 	} else {
 		core_down(d->core, device_now());
 	}

@@ -43,8 +43,6 @@ struct device_config {
 	struct offload_fault fault; /* of this kernel */
 };
 
-enum { DEVICE_RESUME_MAX = 1024 };
-
 /* Does not start threads: a caller may still fork. */
 MUST_CHECK int device_new(const struct device_config *config, struct diag *why,
 			  struct device **ret);
@@ -59,8 +57,8 @@ int device_get(void *ctx, struct model_cursor *cursor, struct model *ret);
  * reserved first. The errno of a port or mark that cannot be had is the host's own.
  */
 int device_set(void *ctx, const struct model *patch, struct diag *why);
-/* Before device_run: a handshake with this peer is made as soon as the link is up. The first
- * DEVICE_RESUME_MAX are remembered. */
+/* Before device_run: a handshake with this peer is made as soon as the link is up. Where memory is
+ * short some are forgotten, and found by their next packet. */
 void device_resume(struct device *d, const struct key_public *peer);
 int device_diagnose(void *ctx, struct diagnosis *ret);
 

@@ -49,8 +49,9 @@ struct device {
 	void (*session)(void *ctx, const struct key_public *peer, const struct endpoint *at,
 			const uint8_t *stamp);
 	void *session_ctx;
-	struct key_public *resume; /* DEVICE_RESUME_MAX; NULL: none any more */
+	struct key_public *resume; /* who had a session with an engine before us */
 	size_t resume_count;
+	size_t resume_room;
 	struct keylog keylog;
 	const char *state_dir;
 
@@ -142,6 +143,8 @@ void device_end_identity(struct device *d);
 /* A handshake message for the brain, or what is none, which is counted. Any thread. */
 void device_take_handshake(struct device *d, const uint8_t *message, size_t len,
 			   const struct udp_arrival *arrival);
+/* Under the lock: those that device_resume was told of shall not wait to find out. */
+void device_resume_all(struct device *d);
 void device_use_sockets(struct device *d, struct udp *u, uint32_t mark); /* takes them */
 void device_note_error(void *ctx, const struct udp_error *error); /* ctx: the device. Any thread */
 MUST_CHECK int device_watch(int poll, int fd);                    /* for input; 0 or -errno */

@@ -5,16 +5,38 @@
 #include "crypto/crypto.h"
 #include "device/device_private.h"
 
+enum { RESUME_FIRST = 64 };
+
 /* What one engine has learned and the next must know, beside the configuration. */
 
 static_assert(sizeof(struct device_stamp) == KEY_LEN + STAMP_LEN, "it is kept as bytes");
 
 void device_resume(struct device *d, const struct key_public *peer)
 {
-	if (!d->resume)
-		d->resume = calloc(DEVICE_RESUME_MAX, sizeof(*d->resume));
-	if (d->resume && d->resume_count < DEVICE_RESUME_MAX)
-		d->resume[d->resume_count++] = *peer;
+	const size_t room = d->resume_room ? 2 * d->resume_room : RESUME_FIRST;
+
+	if (d->resume_count == d->resume_room) {
+		struct key_public *more = reallocarray(d->resume, room, sizeof(*more));
+
+		if (!more)
+			return;
+		d->resume = more;
+		d->resume_room = room;
+	}
+	d->resume[d->resume_count++] = *peer;
+}
+
+void device_resume_all(struct device *d)
+{
+	for (size_t i = 0; i < d->resume_count; ++i) {
+		struct peer *p = core_find_peer(d->core, &d->resume[i]);
+
+		if (p)
+			core_resume_peer(d->core, device_now(), p);
+	}
+	free(d->resume);
+	d->resume = NULL;
+	d->resume_count = d->resume_room = 0;
 }
 
 static bool is_none(const uint8_t stamp[static STAMP_LEN])

@@ -452,6 +452,28 @@ def first_initiation_behind_link_up_is_answered(lab):
         assert bench.peer.receive(0.3, (RESPONSE,)) == (None, None), "answered by a link that is down"
 
 
+@scenario(seconds=60, lacks=ONE)
+def mtu_changes_probe_nothing(lab):
+    """What the kernel takes is asked when the link comes up, at the price of header errors that the host counts."""
+    bench = Bench(lab)
+
+    def errors():
+        rows = [line.split() for line in bench.a.run("cat", "/proc/net/snmp").splitlines() if line.startswith("Ip:")]
+        return int(dict(zip(*rows))["InHdrErrors"])
+
+    def heard(mtu):
+        return re.findall(r"link (up|down), MTU (\d+)", bench.engine.read_log())[-1] == ("up", mtu)
+
+    before = errors()
+    for mtu in ("1400", "1390", "1380"):
+        bench.a.ip(f"link set wga mtu {mtu}")
+        wait_until(lambda: heard(mtu), 2)
+    assert errors() == before, "probed again"
+    bench.a.ip("link set wga down")
+    bench.a.ip("link set wga up")
+    wait_until(lambda: errors() > before, 2, "a link that comes up anew is probed")
+
+
 # --- a device elsewhere ----------------------------------------------------------------------------
 
 
