@@ -491,6 +491,10 @@ static void lookup_lanes(const struct allowedips *t, const struct ip *ips, size_
 void allowedips_lookup_many(const struct allowedips *t, const struct ip *ips, size_t n,
 			    struct allowed_owner **ret)
 {
+	if (n == 1) {
+		*ret = allowedips_lookup(t, ips);
+		return;
+	}
 	for (size_t i = 0; i < n; i += LANES)
 		lookup_lanes(t, ips + i, n - i < LANES ? n - i : LANES, ret + i);
 }

@@ -234,51 +234,70 @@ static bool is_fresh(struct core *c, struct moment now, struct peer *p, struct s
 	return false;
 }
 
-/* The last inner source of a batch that was this peer's: packets of a flow come one after the
- * other, and are looked up once. */
-struct known_source {
-	struct ip ip;
+enum { SOURCES = 16 };
+
+/* Inner sources of a batch, looked up together: packets of a flow come one after the other, and
+ * count once. */
+struct sources {
+	size_t first; /* of the packets they belong to */
+	size_t count;
+	struct ip ips[SOURCES];
+	uint8_t place[SESSION_BATCH]; /* of a packet's source */
 };
 
-static bool is_own_source(const struct core *c, const struct peer *p, const struct ip *src,
-			  struct known_source *known)
+static uint8_t place_of(struct sources *s, const struct ip *src)
 {
-	if (ip_equal(src, &known->ip))
-		return true;
-	if (owner_peer(allowedips_lookup(&c->allowed, src)) != p)
-		return false;
-	known->ip = *src;
-	return true;
+	if (!s->count || !ip_equal(src, &s->ips[s->count - 1]))
+		s->ips[s->count++] = *src;
+	return (uint8_t)(s->count - 1);
 }
 
-/* How much of an authentic packet may be delivered: 0 where it lies about its length or its source.
- */
-static size_t deliverable(struct core *c, struct moment now, struct peer *p,
-			  const struct session_packet *packet,
-			  const struct transport_arrival *arrival, struct known_source *known)
+/* How long an authentic packet is, and whose it says it is. 0: it lies about its length. */
+static size_t parse(struct core *c, struct moment now, struct peer *p,
+		    const struct session_packet *packet, const struct endpoint *from,
+		    struct sources *sources, uint8_t *ret_place)
 {
-	uint8_t *plain = packet->message + sizeof(struct message_data);
-	struct endpoint claimed;
 	struct inner inner;
 
-	switch (inner_parse(plain, packet->len, &inner)) {
+	switch (inner_parse(packet->message + sizeof(struct message_data), packet->len, &inner)) {
 	case INNER_OK:
-		break;
+		*ret_place = place_of(sources, &inner.src);
+		return inner.len;
 	case INNER_BAD_VERSION:
-		reject_count(&c->rejects, &p->rejects, REJECT_INNER_VERSION, now, &arrival->from);
-		return 0;
+		reject_count(&c->rejects, &p->rejects, REJECT_INNER_VERSION, now, from);
+		break;
 	case INNER_BAD_LENGTH:
-		reject_count(&c->rejects, &p->rejects, REJECT_INNER_LENGTH, now, &arrival->from);
-		return 0;
+		reject_count(&c->rejects, &p->rejects, REJECT_INNER_LENGTH, now, from);
+		break;
 	}
-	if (!is_own_source(c, p, &inner.src, known)) {
-		claimed = inner_endpoint(&inner.src);
-		reject_count(&c->rejects, &p->rejects, REJECT_INNER_SOURCE, now, &claimed);
-		return 0;
+	return 0;
+}
+
+/* What was parsed, up to here, may be delivered if its source is this peer's. */
+static void deliver(struct core *c, struct moment now, struct peer *p,
+		    const struct session_packet *packets, size_t end, uint8_t outer_tos,
+		    struct sources *s, size_t *len)
+{
+	struct allowed_owner *owners[SOURCES];
+
+	allowedips_lookup_many(&c->allowed, s->ips, s->count, owners);
+	for (size_t i = s->first; i < end; ++i) {
+		const uint8_t place = s->place[i];
+
+		if (!len[i])
+			continue;
+		if (owner_peer(owners[place]) != p) {
+			const struct endpoint claimed = inner_endpoint(&s->ips[place]);
+
+			reject_count(&c->rejects, &p->rejects, REJECT_INNER_SOURCE, now, &claimed);
+			len[i] = 0;
+			continue;
+		}
+		inner_ecn_decapsulate(packets[i].message + sizeof(struct message_data), outer_tos);
+		p->rx_bytes += packets[i].len + MESSAGE_OVERHEAD;
 	}
-	inner_ecn_decapsulate(plain, arrival->tos);
-	p->rx_bytes += packet->len + MESSAGE_OVERHEAD;
-	return inner.len;
+	s->first = end;
+	s->count = 0;
 }
 
 void transport_accept(struct core *c, struct moment now, const struct opening *o,
@@ -286,7 +305,7 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 		      const struct transport_arrival *arrival, size_t *ret_len)
 {
 	const struct table_entry *entry = table_find(&c->table, o->local_index);
-	struct known_source known = { 0 };
+	struct sources sources = { 0 };
 	bool any = false, any_data = false;
 	struct session *s;
 	struct peer *p;
@@ -311,10 +330,14 @@ void transport_accept(struct core *c, struct moment now, const struct opening *o
 			continue;
 		}
 		any_data = true;
-		ret_len[i] = deliverable(c, now, p, &packets[i], arrival, &known);
+		if (sources.count == SOURCES)
+			deliver(c, now, p, packets, i, arrival->tos, &sources, ret_len);
+		ret_len[i] =
+			parse(c, now, p, &packets[i], &arrival->from, &sources, &sources.place[i]);
 	}
 	if (!any)
 		return;
+	deliver(c, now, p, packets, n, arrival->tos, &sources, ret_len);
 	p->heard = now.boot;
 	rekey_on_receive(c, now, p);
 	timers_authenticated_received(&p->timers, now.boot);

@@ -203,6 +203,55 @@ static void fa1_each_of_a_batch_by_its_own_source(void **state)
 	pair_done(&pair);
 }
 
+/* Full batches of random sources, keepalives and liars among them, against one after the other. */
+static void fa1_many_sources_of_a_batch(void **state)
+{
+	static uint8_t buffers[SESSION_BATCH][256];
+	size_t delivered[SESSION_BATCH], want[SESSION_BATCH], foreign = 0;
+	struct session_packet packets[SESSION_BATCH];
+	struct transport_arrival arrival = { 0 };
+	struct opening opening;
+	uint64_t seed = 11;
+	struct datagram d;
+
+	(void)state;
+	connect_pair();
+	for (uint8_t last = 2; last < 40; last += 2)
+		allow(0, prefix4(10, 0, 0, last, 32));
+	for (unsigned int round = 0; round < 50; ++round) {
+		const size_t n = 1 + (size_t)test_random_below(&seed, SESSION_BATCH);
+		const uint64_t most = 1 + test_random_below(&seed, 40);
+		const uint64_t rx = pair.host[0].peer->rx_bytes;
+		size_t bytes = 0;
+
+		for (size_t i = 0; i < n; ++i) {
+			const uint8_t last = (uint8_t)test_random_below(&seed, most);
+			const uint64_t kind = test_random_below(&seed, 10);
+			uint8_t packet[60];
+
+			pair_packet(&pair, 1, packet, sizeof(packet));
+			packet[15] = last;
+			packet[3] = kind == 0 ? 200 : 60; /* longer than it is */
+			want[i] = kind > 1 && last && last % 2 == 0 ? 60 : 0;
+			bytes += want[i] ? 92 : kind == 1 ? 32 : 0;
+			foreign += kind > 1 && !want[i];
+			craft_next(1, packet, kind == 1 ? 0 : sizeof(packet), &d);
+			memcpy(buffers[i], d.bytes, d.len);
+			packets[i] = (struct session_packet){ .message = buffers[i], .len = d.len };
+		}
+		arrival.from = d.from;
+		assert_true(transport_receive(pair.host[0].core, pair.now, buffers[0], n, &arrival,
+					      &opening));
+		session_open(&opening.key, packets, n);
+		transport_accept(pair.host[0].core, pair.now, &opening, packets, n, &arrival,
+				 delivered);
+		assert_memory_equal(delivered, want, n * sizeof(*want));
+		assert_int_equal(pair_rejects(&pair, 0, REJECT_INNER_SOURCE), foreign);
+		assert_int_equal(pair.host[0].peer->rx_bytes - rx, bytes);
+	}
+	pair_done(&pair);
+}
+
 static void fa2_nested_prefix_belongs_to_the_longest(void **state)
 {
 	const struct prefix inside = prefix4(10, 1, 2, 0, 24);
@@ -1254,6 +1303,7 @@ int main(void)
 		cmocka_unit_test(keys_are_wiped_with_all_workers_asleep),
 		cmocka_unit_test(fa1_inner_source_of_another_peer),
 		cmocka_unit_test(fa1_each_of_a_batch_by_its_own_source),
+		cmocka_unit_test(fa1_many_sources_of_a_batch),
 		cmocka_unit_test(fa2_nested_prefix_belongs_to_the_longest),
 		cmocka_unit_test(fa5_lengths_and_versions),
 		cmocka_unit_test(fa6_roaming_by_authenticated_data_only),
