@@ -19,7 +19,7 @@
 #include "device/heap.h"
 #include "device/slab.h"
 
-enum { RATELIMIT_SETS = 8192, STAGED_BUDGET = 16 << 20 };
+enum { RATELIMIT_SETS = 2048, STAGED_BUDGET = 16 << 20 };
 
 struct moment device_now(void)
 {

@@ -51,8 +51,8 @@ bool ring_take(struct ring *r, struct ring_entry *ret)
 	any = r->used > 0;
 	if (any) {
 		*ret = r->entries[r->first];
-		r->first = (r->first + 1) % r->room;
 		--r->used;
+		r->first = r->used ? (r->first + 1) % r->room : 0;
 	}
 	pthread_mutex_unlock(&r->lock);
 	return any;

@@ -17,7 +17,7 @@
  */
 struct device;
 
-enum { STEER_SETS = 4096 };
+enum { STEER_SETS = 1024 };
 #define STEER_PAUSE NS_PER_S /* a new program costs a millisecond */
 
 struct steer {

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "crypto/crypto.h"
 
+enum { KNOWN_SHARE = 4 };
 static_assert(REJECT_REASONS <= 64, "a bit for each");
 
 static enum gate_verdict drop(struct gate *g, enum reject_reason reason,
@@ -33,13 +34,19 @@ static bool is_well_formed(const uint8_t *bytes, size_t len)
 	}
 }
 
+/* Fewer are known than may be anywhere. */
+static size_t known_sets(size_t sets)
+{
+	return sets < KNOWN_SHARE ? 1 : sets / KNOWN_SHARE;
+}
+
 bool gate_init(struct gate *g, const struct memory *memory, size_t ratelimit_sets,
 	       const struct siphash_key *hash_key)
 {
 	memset(g, 0, sizeof(*g));
 	if (!ratelimit_init(&g->ratelimit, memory, ratelimit_sets, hash_key))
 		return false;
-	if (ratelimit_init(&g->known_limit, memory, ratelimit_sets, hash_key))
+	if (ratelimit_init(&g->known_limit, memory, known_sets(ratelimit_sets), hash_key))
 		return true;
 	ratelimit_done(&g->ratelimit);
 	return false;

@@ -548,6 +548,29 @@ static void the_kernel_is_told_of_who_is_known(void **state)
 	tear_down(&w);
 }
 
+/* Whatever has come by in hours, memory is used for as many as ever waited together. */
+static void a_ring_that_is_emptied_begins_anew(void **state)
+{
+	enum { ROOM = 100, WAIT = 7 };
+	const uint8_t message[MESSAGE_HANDSHAKE_MAX] = { 1 };
+	const struct endpoint from = { .port = 9 };
+	const struct source to = { 0 };
+	struct ring_entry e;
+	struct ring r;
+
+	(void)state;
+	assert_int_equal(ring_init(&r, ROOM), 0);
+	for (unsigned int i = 0; i < 3 * ROOM; ++i) {
+		for (unsigned int k = 0; k < WAIT; ++k)
+			assert_true(ring_push(&r, message, sizeof(message), &from, &to));
+		for (unsigned int k = 0; k < WAIT; ++k)
+			assert_true(ring_take(&r, &e));
+	}
+	for (unsigned int i = 0; i < ROOM; ++i)
+		assert_int_equal(r.entries[i].len, i < WAIT ? sizeof(message) : 0);
+	ring_done(&r);
+}
+
 /* Neither can shut out the other. */
 static void cookies_and_the_known_go_by_turns(void **state)
 {
@@ -817,6 +840,7 @@ int main(void)
 		cmocka_unit_test(fl3_flood_is_not_in_the_way_of_the_known),
 		cmocka_unit_test(fl4_flood_in_a_known_name_takes_nothing_of_the_others),
 		cmocka_unit_test(the_kernel_is_told_of_who_is_known),
+		cmocka_unit_test(a_ring_that_is_emptied_begins_anew),
 		cmocka_unit_test(cookies_and_the_known_go_by_turns),
 		cmocka_unit_test(fl7_made_up_cookies_are_bounded),
 		cmocka_unit_test(load_paces_the_looks),
