@@ -41,6 +41,7 @@ BARS = (
     Bar("the same, sixteen at once", "lookup.growth-many", at_most=3),
     Bar("goodput kept under a flood of valid-mac1 initiations", "flood.goodput", at_least=0.8),
     Bar("an honest handshake under that flood, p99 (two round trips + 5 s)", "flood.handshake-p99", at_most=5.1, unit=" s"),
+    Bar("the same, from an address never heard of", "flood.stranger-p99", at_most=5.1, unit=" s"),
     Bar("memory grown by that flood", "flood.growth", at_most=256, unit=" KB"),
     Bar("replacing 100,000 peers under traffic: p99 latency, as times without", "replace.growth", at_most=2,
         beside="replace.lost"),

@@ -66,6 +66,7 @@ def all_figures():
         Figure("flood.rate", "  initiations per second", "/s", 0, True),
         Figure("flood.goodput", "  goodput kept", "x", 2, True),
         Figure("flood.handshake-p99", "  an honest handshake, p99", "s", 3, False),
+        Figure("flood.stranger-p99", "  one from an address never heard of, p99", "s", 3, False),
         Figure("flood.growth", "  memory grown by it", "KB", 0, False),
     ]
     rows += [Figure(f"cipher.{what}-{size}", f"cipher, {what} {size} bytes, batch of 16", "ns/packet", 0, False)

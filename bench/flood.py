@@ -16,7 +16,10 @@ from tunnel import Tunnel
 from world import Failure, ending
 
 PEERS = 1000
+HERD = 100
 HONEST = "10.64.0.0/16"   # where peers speak from: a source is limited under load
+STRANGERS = "10.{}.0.0/16"  # where others do, each time from another one
+STRANGERS_FROM, STRANGERS_TO = 65, 127
 SPOOFED = "198.18.0.0/15"
 TO = "10.1.0.1:51820"
 SHAKING = 8               # seconds: a try, its retry after 5 s and some jitter, and time to spare
@@ -41,6 +44,7 @@ class Field:
             raise Failure("bench_handshakes is not built")
         if len(CORES) < 2:
             raise Failure("needs two cores")
+        self.moves = 0
         self.tunnel = Tunnel(kind, f"field{peers}-{kind.name[0]}")
         try:
             self.prepare(peers)
@@ -50,18 +54,24 @@ class Field:
 
     def prepare(self, count):
         tunnel = self.tunnel
-        tunnel.client.ip(f"route add local {HONEST} dev lo")
-        for net in (HONEST, SPOOFED):
-            tunnel.a.ip(f"route add {net} via 10.1.0.2")
-        peers = tunnel.client.run(self.program, "--print-peers", "--peers", str(count), capture_output=True).stdout
+        self.settle(HONEST)
+        tunnel.a.ip(f"route add {SPOOFED} via 10.1.0.2")
+        words = (self.program, "--print-peers", "--peers")
+        peers = tunnel.client.run(*words, str(count), capture_output=True).stdout
+        others = tunnel.client.run(*words, str(HERD), "--seed", "2", capture_output=True).stdout
         path = pathlib.Path("/run/bench/peers")
-        path.write_text(peers)
+        path.write_text(peers + others.replace("AllowedIPs = 100.64.", "AllowedIPs = 100.128."))
         self.empty = tunnel.engines[0].memory()[1]
         tunnel.a.run("wg", "addconf", tunnel.engines[0].interface, str(path), capture_output=True)
         pin(tunnel, CORES[0])
         # Their sessions are there before a flood, so that none of them is taken for its growth.
         with ending(self.start_herd()) as herd:
             self.herd_p99(herd)
+
+    def settle(self, net):
+        """Peers can speak from there, and are answered."""
+        self.tunnel.client.ip(f"route add local {net} dev lo")
+        self.tunnel.a.ip(f"route add {net} via 10.1.0.2")
 
     def start(self, core, *options):
         return self.tunnel.client.start("taskset", "-c", str(core), self.program, "--json", "--to", TO, "--server-key",
@@ -80,9 +90,16 @@ class Field:
     def stream(self, seconds):
         return traffic.tcp(self.tunnel, seconds, prefix=("taskset", "-c", str(CORES[0])))["gbps"]
 
-    def start_herd(self):
+    def start_herd(self, *more, sources=HONEST):
         """A hundred honest peers, who shake hands within 2 s."""
-        return self.start(CORES[0], "--peers", "100", "--herd", "2000", "--seconds", str(SHAKING), "--sources", HONEST)
+        return self.start(CORES[0], "--peers", str(HERD), "--herd", "2000", "--seconds", str(SHAKING), "--sources", sources, *more)
+
+    def start_strangers(self):
+        """A hundred others, from where nobody has spoken yet."""
+        self.moves += 1
+        net = STRANGERS.format(STRANGERS_FROM + self.moves % (STRANGERS_TO - STRANGERS_FROM))
+        self.settle(net)
+        return self.start_herd("--seed", "2", sources=net)
 
     def herd_p99(self, running):
         """In seconds. One that did not come through counts all the time it had."""
@@ -92,12 +109,12 @@ class Field:
     def flooded(self, seconds, per_second=0):
         """The stream, and honest handshakes besides, in a flood that is there from before to after them."""
         words = ["--flood", "valid-mac1", "--seconds", "60", "--sources", SPOOFED, "--pps", str(per_second)]
-        with ending(self.start(CORES[1], *words)), ending(self.start_herd()) as herd:
+        with ending(self.start(CORES[1], *words)), ending(self.start_herd()) as herd, ending(self.start_strangers()) as others:
             time.sleep(0.3)
             sent, begin = self.tunnel.client.sent("inner"), time.monotonic()
             gbps = self.stream(seconds)
             rate = (self.tunnel.client.sent("inner") - sent) / (time.monotonic() - begin)
-            return {"gbps-during": gbps, "rate": rate, "handshake-p99": self.herd_p99(herd)}
+            return {"gbps-during": gbps, "rate": rate, "handshake-p99": self.herd_p99(herd), "stranger-p99": self.herd_p99(others)}
 
     def measure(self, seconds):
         without = self.stream(seconds)
@@ -110,7 +127,7 @@ class Field:
         self.tunnel.end()
 
 
-NAMES = ("gbps-without", "gbps-during", "goodput", "rate", "handshake-p99", "growth")
+NAMES = ("gbps-without", "gbps-during", "goodput", "rate", "handshake-p99", "stranger-p99", "growth")
 
 
 class Expiring:

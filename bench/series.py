@@ -103,12 +103,22 @@ def peers(bench):
 
 
 def flood(bench):
+    """What a flood leaves of a stream, and how long those who shake hands meanwhile take."""
+    taken = {}
+
     def measure(field, rate):
-        return {"gbps": field.flooded(bench.options.seconds, rate)["gbps-during"]}
+        values = field.flooded(bench.options.seconds, rate)
+        taken.setdefault(field.tunnel.kind.name, {})[rate] = values
+        return {"gbps": values["gbps-during"]}
+
+    def of(figure):
+        return {name: [{"x": rate, "median": values[figure]} for rate, values in sorted(rows.items())] for name, rows in taken.items()}
 
     found = points(FLOODS, measures(fields(bench), measure), 1, "gbps", not bench.options.quick)
-    return [one("goodput-by-flood", "initiations per second", "Gb/s", "TCP on one core, by the rate of a flood from the other",
-                found)]
+    x = "initiations per second"
+    return [one("goodput-by-flood", x, "Gb/s", "TCP on one core, by the rate of a flood from the other", found),
+            one("handshake-by-flood", x, "s", "a handshake's p99 in a flood, of who is known", of("handshake-p99")),
+            one("stranger-by-flood", x, "s", "a handshake's p99 in a flood, from an address never heard of", of("stranger-p99"))]
 
 
 def of_table(name, prefix, x, y, title, digits):
