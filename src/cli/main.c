@@ -11,8 +11,9 @@
 /* The program by its name: `warren COMMAND …`; started as warrend the engine itself, as wg wg(8).
  */
 static const struct command *const commands[] = {
-	&command_run,    &command_show,   &command_set,   &command_showconf, &command_genkey,
-	&command_genpsk, &command_pubkey, &command_check, &command_why,
+	&command_run,     &command_show,     &command_set,      &command_setconf,
+	&command_addconf, &command_syncconf, &command_showconf, &command_genkey,
+	&command_genpsk,  &command_pubkey,   &command_check,    &command_why,
 };
 
 static const char *base_name(const char *path)

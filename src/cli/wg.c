@@ -6,12 +6,14 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "device/harden.h"
 
 /* The release whose behaviour this is: scripts compare the number. */
 #define WG_VERSION "1.0.20260223"
 
 static const struct wg_verb *const verbs[] = {
-	&wg_show, &wg_showconf, &wg_set, &wg_genkey, &wg_genpsk, &wg_pubkey,
+	&wg_show,     &wg_showconf, &wg_set,    &wg_setconf, &wg_addconf,
+	&wg_syncconf, &wg_genkey,   &wg_genpsk, &wg_pubkey,
 };
 
 static const struct wg_verb *find(const char *name)
@@ -51,6 +53,7 @@ int wg_main(int argc, char *argv[])
 	struct wg_call call = { .program = argv[0], .argc = 1, .argv = only_show };
 	const struct wg_verb *verb = &wg_show;
 
+	harden_process(); /* keys pass through */
 	if (argc == 2 && is_one_of(argv[1], "-v", "--version", "version")) {
 		printf("wireguard-tools v" WG_VERSION " - as spoken by warren " WARREN_VERSION
 		       "\n");
@@ -95,6 +98,7 @@ static int run_under_warren(int argc, char *argv[])
 	};
 	const struct wg_verb *verb = find(argv[0]);
 
+	harden_process();
 	if (argc != 2 || strcmp(argv[1], "--help") != 0)
 		return verb->run(&call);
 	printf("Usage: warren %s %s\n%s.\n", verb->name, verb->more ? verb->more : verb->usage,
@@ -116,6 +120,18 @@ const struct command command_set = { .name = "set",
 				     .usage = "NAME SETTING...",
 				     .purpose = "change a device or its peers",
 				     .run = run_under_warren };
+const struct command command_setconf = { .name = "setconf",
+					 .usage = "NAME FILE",
+					 .purpose = "make the device what the file says",
+					 .run = run_under_warren };
+const struct command command_addconf = { .name = "addconf",
+					 .usage = "NAME FILE",
+					 .purpose = "add what the file says",
+					 .run = run_under_warren };
+const struct command command_syncconf = { .name = "syncconf",
+					  .usage = "NAME FILE",
+					  .purpose = "as setconf, without touching peers that stay",
+					  .run = run_under_warren };
 const struct command command_genkey = { .name = "genkey",
 					.usage = "[-o FILE]",
 					.purpose = "a new private key",
