@@ -38,6 +38,7 @@ STATE = pathlib.Path("/var/lib/warren")
 WORK = pathlib.Path("/run/work")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STAND_IN = os.environ.get("ENGINE_UNDER_TEST") == "wireguard-go"
+OWN_WG = os.environ.get("WG_UNDER_TEST") == "warren"  # in the place of the stock one
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -121,6 +122,14 @@ def private_directory(path):
     mount("tmpfs", str(path), "tmpfs", MS_NOSUID | MS_NODEV)
 
 
+def use_own_wg():
+    """Whoever asks for wg gets ours."""
+    folder = WORK / "bin"
+    folder.mkdir()
+    (folder / "wg").symlink_to(warren_path())
+    os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
+
+
 def make_world():
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -133,6 +142,8 @@ def make_world():
     os.chmod(STATE, 0o700)
     os.chdir("/")
     os.environ["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+    if OWN_WG:
+        use_own_wg()
     os.environ["LC_ALL"] = "C"
     os.environ["WG_HIDE_KEYS"] = "never"
     for name in ("LOG_LEVEL", "WG_PROCESS_FOREGROUND", "WG_TUN_NAME_FILE", "NOTIFY_SOCKET", "WG_TUN_FD", "WG_UAPI_FD"):
