@@ -70,26 +70,14 @@ static bool is_number(const char *word)
 	return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
 }
 
-/* The next word that counts when an adding command and a deleting one are compared. */
-static const char *next_word(const struct hook_command *c, size_t *at, bool *after_insert)
+/* Words that are no part of what a rule is: the verb, its place in the chain, how long to wait. */
+static bool is_beside_the_rule(const struct hook_command *c, size_t i)
 {
-	while (*at < c->count) {
-		const size_t i = (*at)++;
-		const char *word = c->words[i].text;
+	const char *word = c->words[i].text;
 
-		if (strcmp(word, "-w") == 0 || strcmp(word, "--wait") == 0)
-			continue;
-		if (verb_of(word) != VERB_NONE) {
-			*after_insert = strcmp(word, "-I") == 0 || strcmp(word, "--insert") == 0;
-			continue;
-		}
-		/* "-I FORWARD 1": the place is no part of the rule */
-		if (*after_insert && i >= 2 && is_number(word) &&
-		    verb_of(c->words[i - 2].text) == VERB_ADD)
-			continue;
-		return word;
-	}
-	return NULL;
+	return i == 0 || verb_of(word) != VERB_NONE || strcmp(word, "-w") == 0 ||
+	       strcmp(word, "--wait") == 0 ||
+	       (i >= 2 && is_number(word) && verb_of(c->words[i - 2].text) == VERB_ADD);
 }
 
 static bool is_same_word(const char *a, const char *b, const char *name)
@@ -100,17 +88,53 @@ static bool is_same_word(const char *a, const char *b, const char *name)
 			   (strcmp(b, "%i") == 0 && strcmp(a, name) == 0));
 }
 
+static size_t count_word(const struct hook_command *c, const char *word, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->count; ++i)
+		count += !is_beside_the_rule(c, i) && is_same_word(c->words[i].text, word, name);
+	return count;
+}
+
+/* The same words, in whatever order the options stand. */
+static bool has_same_words(const struct hook_command *a, const struct hook_command *b,
+			   const char *name)
+{
+	for (size_t i = 0; i < a->count; ++i)
+		if (!is_beside_the_rule(a, i) &&
+		    count_word(a, a->words[i].text, name) != count_word(b, a->words[i].text, name))
+			return false;
+	return true;
+}
+
+static const char *base_name(const struct hook_word *word)
+{
+	const char *slash = strrchr(word->text, '/');
+
+	return slash ? slash + 1 : word->text;
+}
+
+static const struct hook_word *word_behind_delete(const struct hook_command *c)
+{
+	for (size_t i = 1; i + 2 < c->count; ++i)
+		if (verb_of(c->words[i].text) == VERB_DELETE)
+			return &c->words[i + 2];
+	return NULL;
+}
+
+/* A routing rule may be taken away by any part of it, one of a chain by its number. */
 static bool undoes(const struct hook_command *add, const struct hook_command *del, const char *name)
 {
-	size_t i = 0, k = 0;
-	bool insert = false, none = false;
-	const char *a, *b;
+	const struct hook_word *behind = word_behind_delete(del);
 
-	do {
-		a = next_word(add, &i, &insert);
-		b = next_word(del, &k, &none);
-	} while (a && b && is_same_word(a, b, name));
-	return !a && !b;
+	if (is_ip_rule(add))
+		return is_ip_rule(del);
+	if (!hook_is_iptables(del))
+		return false;
+	return (behind && is_number(behind->text)) ||
+	       (strcmp(base_name(&add->words[0]), base_name(&del->words[0])) == 0 &&
+		has_same_words(add, del, name) && has_same_words(del, add, name));
 }
 
 /* What the way down does beside deleting rules one by one: then nothing can be concluded. */

@@ -144,6 +144,12 @@ static void secret_as_public(struct check *c, const struct check_tunnel *t)
 	}
 }
 
+/* What a script does nobody here knows. */
+static bool has_hooks(const struct check_tunnel *t)
+{
+	return t->t->hooks[TUNNEL_PRE_UP].count + t->t->hooks[TUNNEL_POST_UP].count > 0;
+}
+
 static void no_private_key(struct check *c, const struct check_tunnel *t)
 {
 	struct finding *f;
@@ -151,7 +157,8 @@ static void no_private_key(struct check *c, const struct check_tunnel *t)
 	if (t->broken || span_is_set(&t->t->private_key) || !span_is_set(&t->t->interface) ||
 	    check_hooks_have(t, "wg", "private-key"))
 		return;
-	f = check_say(c, "no-private-key", DIAG_ERROR, check_place(t, &t->t->interface));
+	f = check_say(c, "no-private-key", has_hooks(t) ? DIAG_WARNING : DIAG_ERROR,
+		      check_place(t, &t->t->interface));
 	finding_cause(f, "there is no PrivateKey, and no hook sets one: the device cannot begin or "
 			 "answer a handshake");
 	finding_fix(f, "add `PrivateKey = ' with a key of `wg genkey'; or set it in a hook: "

@@ -300,6 +300,17 @@ static void address_not_accepted(struct check *c, const struct check_pair *p)
 			say_not_accepted(c, p, &list->rows[i]);
 }
 
+/* A list of all ends that is the same everywhere has the own one too, and does no harm. */
+static bool has_own_addresses_only(const struct check_tunnel *t, size_t peer)
+{
+	const struct tunnel_prefixes *list = &t->t->peers[peer].allowed;
+
+	for (size_t i = 0; i < list->count; ++i)
+		if (!address_of(t, &list->rows[i].prefix.ip))
+			return false;
+	return true;
+}
+
 /* The own address, alone, as what a peer may have. */
 static void own_address_to_peer(struct check *c, const struct check_tunnel *t)
 {
@@ -308,7 +319,8 @@ static void own_address_to_peer(struct check *c, const struct check_tunnel *t)
 		char text[TEXT_IP];
 		struct finding *f;
 
-		if (!is_one_address(&row->prefix) || !address_of(t, &row->prefix.ip))
+		if (!is_one_address(&row->prefix) || !address_of(t, &row->prefix.ip) ||
+		    !has_own_addresses_only(t, row->peer))
 			continue;
 		text_from_ip(&row->prefix.ip, text);
 		f = check_say(c, "C7", DIAG_WARNING,

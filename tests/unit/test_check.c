@@ -218,6 +218,249 @@ static void judges_by_the_host(void **state)
 	}
 }
 
+/* Sets of files, where what is next to a fault must not be taken for it. */
+
+#define DEVICE_A "[Interface]\nPrivateKey = %s\n"
+#define DEVICE_HUB "[Interface]\nListenPort = 51820\nPrivateKey = %s\n"
+#define PEER_A "[Peer]\nPublicKey = %s\n"
+#define PEER_HUB "[Peer]\nPublicKey = %s\nEndpoint = 198.51.100.7:51820\n"
+#define PEER_OTHER "[Peer]\nPublicKey = %s\nEndpoint = 203.0.113.7:51820\n"
+
+static const struct set_row {
+	const char *files[3]; /* wg1.conf, b.conf, c.conf */
+	const char *only;
+	const char *ids;
+} set_rows[] = {
+	/* a device with two ways in, of which one is not in the set */
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_A "Address = 10.7.0.2/32\n" PEER_OTHER "AllowedIPs = 10.7.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A "AllowedIPs = 10.1.0.2/32\n" },
+	  "B1 B2 B5 C7 C8",
+	  "" },
+	/* two profiles of one device */
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 0.0.0.0/0, ::/0\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A "AllowedIPs = 10.1.0.2/32\n" },
+	  "B1 B2 B5 C7 C8",
+	  "" },
+	/* the same with an address that the hub does not know */
+	{ { DEVICE_A "Address = 10.1.0.9/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A "AllowedIPs = 10.1.0.2/32\n", NULL },
+	  "B2 C7 C8",
+	  "C7!" },
+	/* what cannot be read may be what seems to be missing */
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n[Peer]\nPublicKey = <A>\n", NULL },
+	  "B1 B2",
+	  "" },
+	/* one prefix twice in one peer; a tunnel in a tunnel */
+	{ { DEVICE_A PEER_HUB "AllowedIPs = 10.1.0.2/32, 10.1.0.2\n" }, "C1", "" },
+	{ { DEVICE_A PEER_HUB "AllowedIPs = 203.0.113.0/24\n" PEER_OTHER
+			      "AllowedIPs = 10.9.0.0/24\n" },
+	  "C12",
+	  "" },
+	{ { DEVICE_A PEER_OTHER "AllowedIPs = 203.0.113.0/24\n" }, "C12", "C12!" },
+	/* a list of all ends */
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.1/32, 10.1.0.2/32\n" },
+	  "C7",
+	  "" },
+	/* hub and client with one address */
+	{ { DEVICE_A "Address = 10.1.0.1/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A "AllowedIPs = 10.1.0.1/32\n", NULL },
+	  "C8",
+	  "C8!" },
+	/* rules by number, and by either name of the interface */
+	{ { DEVICE_A "PostUp = iptables -I FORWARD 1 -i wg1 -j ACCEPT\n"
+		     "PostDown = iptables -D FORWARD -i %%i -j ACCEPT\n" },
+	  "hook-undo hook-interface",
+	  "" },
+	{ { DEVICE_A "PostUp = iptables -w -A FORWARD -i %%i -j ACCEPT\n"
+		     "PreDown = iptables -D FORWARD -i wg1 -j ACCEPT\n" },
+	  "hook-undo hook-interface",
+	  "" },
+	{ { DEVICE_A "PostUp = iptables -A FORWARD -i %%i -j ACCEPT\n"
+		     "PreDown = iptables -D FORWARD -i %%i -j DROP\n" },
+	  "hook-undo",
+	  "hook-undo?" },
+	{ { DEVICE_A "PostUp = iptables -A FORWARD -i %%i -j ACCEPT\n"
+		     "PreDown = ip6tables -D FORWARD -i %%i -j ACCEPT\n" },
+	  "hook-undo",
+	  "hook-undo?" },
+	{ { DEVICE_A
+	    "PostUp = iptables -A FORWARD -i %%i -j ACCEPT\nPreDown = iptables -F FORWARD\n" },
+	  "hook-undo",
+	  "" },
+	{ { DEVICE_A "PostUp = iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE\n"
+		     "PostDown = /sbin/iptables -D POSTROUTING -t nat -o eth0 -j MASQUERADE\n" },
+	  "hook-undo",
+	  "" },
+	{ { DEVICE_A "PostUp = iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE\n"
+		     "PostDown = iptables -D POSTROUTING -o eth0 -j MASQUERADE\n" },
+	  "hook-undo",
+	  "hook-undo?" },
+	{ { DEVICE_A
+	    "PostUp = iptables -I FORWARD -i %%i -j ACCEPT\nPostDown = iptables -D FORWARD 1\n" },
+	  "hook-undo",
+	  "" },
+	{ { DEVICE_A "PostUp = ip rule add from 10.9.0.0/24 lookup 7 pref 100\n"
+		     "PostDown = ip rule del pref 100\n" },
+	  "hook-undo",
+	  "" },
+	{ { DEVICE_A
+	    "PostUp = ip rule add from 10.9.0.0/24 lookup 7\nPostDown = ip route flush table 7\n" },
+	  "hook-undo",
+	  "" }, /* `flush' is not understood */
+	{ { DEVICE_A
+	    "PostUp = ip rule add from 10.9.0.0/24 lookup 7\nPostDown = ip route del default\n" },
+	  "hook-undo",
+	  "hook-undo?" },
+	{ { DEVICE_A "PostUp = ip route add 10.9.0.0/24 dev %%i\n" }, "hook-undo", "" },
+	{ { DEVICE_A "PostUp = ip -6 rule add from fd00::/8 lookup 7\n"
+		     "PostDown = ip -6 rule del from fd00::/8 lookup 7\n" },
+	  "hook-undo",
+	  "" },
+	{ { DEVICE_A "PostUp = iptables -A FORWARD -i wg0 -o %%i -j ACCEPT\n" },
+	  "hook-interface",
+	  "" },
+	{ { DEVICE_A "PostUp = iptables -A FORWARD -i wg0 -j ACCEPT\n" },
+	  "hook-interface",
+	  "hook-interface?" },
+	{ { DEVICE_A "PostUp = iptables -A FORWARD -i wg-lan -j ACCEPT\n" }, "hook-interface", "" },
+};
+
+/* Which key belongs to each %s, by what stands before it. */
+static const char *key_for(const char *before)
+{
+	static const struct {
+		const char *line;
+		const char *key;
+	} keys[] = {
+		{ "[Interface]\nPrivateKey = ", "GAB030ELxUgdypr/fnW67gVuN5XEdjmHuScqhzhvylg=" },
+		{ "ListenPort = 51820\nPrivateKey = ",
+		  "qJPuyzcnowqSivFgK9Ffy6Zrbq1ImtO7sZQnnGI03lA=" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(keys); ++i)
+		if (strlen(before) >= strlen(keys[i].line) &&
+		    strcmp(before + strlen(before) - strlen(keys[i].line), keys[i].line) == 0)
+			return keys[i].key;
+	return NULL;
+}
+
+static const char *peer_for(const char *behind)
+{
+	if (strncmp(behind, "\nEndpoint = 198", 15) == 0)
+		return "gBQHEvlSxwUCSLJN0tFz0EZ8r9g7ZmS4N3GGYDXCyAA=";
+	return strncmp(behind, "\nEndpoint = 203", 15) == 0
+		       ? "UOEjQ8WSd/6N4ZQsRVjgncpe5TDRtJXFUzE2A2p9eSc="
+		       : "nPLHd2I80t6VCzBSv5MUq6RGQJnElU5mYKpKZ5yweTQ=";
+}
+
+/* "%s" is the key that belongs there, "%%" a percent sign. */
+static void fill_in(const char *text, char *ret, size_t room)
+{
+	size_t at = 0;
+
+	ret[0] = '\0';
+	for (; *text; ++text) {
+		const char *key = NULL;
+
+		if (text[0] == '%' && text[1] == 's') {
+			key = key_for(ret) ? key_for(ret) : peer_for(text + 2);
+			++text;
+		} else if (text[0] == '%' && text[1] == '%') {
+			++text;
+		}
+		at += (size_t)snprintf(ret + at, room - at, key ? "%s" : "%.1s", key ? key : text);
+	}
+}
+
+static void read_any(struct tunnel_set *set, struct findings *found, const char *path,
+		     const char *text)
+{
+	struct config_file f;
+	struct diags diags;
+	struct tunnel *t;
+
+	assert_int_equal(file_parse(&f, path, text, strlen(text)), 0);
+	t = tunnel_set_add(set);
+	diags_init(&diags);
+	assert_true(tunnel_read(&f, t, &diags));
+	for (size_t i = 0; i < diags.count; ++i)
+		finding_cause(
+			findings_add(found, diags.rows[i].id, diags.rows[i].severity,
+				     (struct place){ .file = t->path, .line = diags.rows[i].line }),
+			"%s", diags.rows[i].text);
+	diags_done(&diags);
+	file_done(&f);
+}
+
+static void judges_sets(void **state)
+{
+	static const char *const paths[] = { "wg1.conf", "b.conf", "c.conf" };
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(set_rows); ++i) {
+		struct tunnel_set set;
+		struct findings found;
+		char text[2048], ids[IDS];
+
+		tunnel_set_init(&set);
+		findings_init(&found);
+		for (size_t k = 0; k < ELEMENTS(paths) && set_rows[i].files[k]; ++k) {
+			fill_in(set_rows[i].files[k], text, sizeof(text));
+			read_any(&set, &found, paths[k], text);
+		}
+		assert_true(check_run(&set, NULL, &found));
+		print_ids(&found, set_rows[i].only, ids);
+		if (strcmp(ids, set_rows[i].ids) != 0)
+			fail_msg("row %zu: %s, not %s", i, ids, set_rows[i].ids);
+		findings_done(&found);
+		tunnel_set_done(&set);
+	}
+}
+
+/* Host bits are masked where nobody else has the masked prefix: then nothing changes. */
+static void mends_only_what_has_one_answer(void **state)
+{
+	static const struct {
+		const char *allowed;
+		const char *text; /* NULL: no edit */
+	} table[] = {
+		{ PEER "AllowedIPs = 10.1.0.7/24\n", "10.1.0.0/24" },
+		{ PEER "AllowedIPs = fd00::7/8\n", "fd00::/8" },
+		{ PEER "AllowedIPs = 10.1.0.7/24, 10.1.0.0/24\n", NULL },
+		{ PEER "AllowedIPs = 10.1.0.7/24, 10.1.0.0/25\n", "10.1.0.0/24" },
+		{ PEER "AllowedIPs = +10.1.0.7/24\n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(table); ++i) {
+		struct tunnel_set set;
+		struct findings found;
+		char text[1024];
+		bool seen = false;
+
+		(void)snprintf(text, sizeof(text), "%s%s", KEYS_A, table[i].allowed);
+		tunnel_set_init(&set);
+		findings_init(&found);
+		read_into(&set, "wg0.conf", text);
+		assert_true(check_run(&set, NULL, &found));
+		for (size_t k = 0; k < found.count; ++k) {
+			if (strcmp(found.items[k].id, "C6") != 0)
+				continue;
+			seen = true;
+			assert_int_equal(found.items[k].edit,
+					 table[i].text ? EDIT_REPLACE : EDIT_NONE);
+			if (table[i].text)
+				assert_string_equal(found.items[k].text, table[i].text);
+		}
+		assert_true(seen);
+		findings_done(&found);
+		tunnel_set_done(&set);
+	}
+}
+
 /* Who can read and change: file, then folders. */
 
 static const struct access_row {
@@ -353,6 +596,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(judges_by_the_host),
+		cmocka_unit_test(judges_sets),
+		cmocka_unit_test(mends_only_what_has_one_answer),
 		cmocka_unit_test(judges_who_can_read),
 		cmocka_unit_test(without_keys_there_is_nothing_to_read),
 		cmocka_unit_test(every_id_comes_once),

@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/bytes.h"
+#include "base/text.h"
 #include "config/check.h"
 #include "config/tunnel_read.h"
 #include "model/page.h"
@@ -229,6 +230,49 @@ static void check_healthy_folder(const char *folder, const char *name)
 		is_clean(i, i + 1, NULL);
 }
 
+static void tells_no_key(const struct finding *f, const uint8_t key[static KEY_LEN])
+{
+	char text[TEXT_KEY_BASE64];
+
+	text_base64_from_key(key, text);
+	assert_null(strstr(f->cause, text));
+	assert_null(strstr(f->fix, text));
+}
+
+static void tells_no_secret(const struct finding *f, const struct tunnel_set *set)
+{
+	for (size_t i = 0; i < set->count; ++i) {
+		const struct model *m = &set->rows[i].model;
+
+		if (m->has_private_key)
+			tells_no_key(f, m->private_key.bytes);
+		for (size_t k = 0; k < m->peer_count; ++k)
+			if (m->peers[k].has_preshared_key)
+				tells_no_key(f, m->peers[k].preshared_key.bytes);
+	}
+}
+
+static void check_secrets(const char *folder, const char *id)
+{
+	char path[PATH_ROOM];
+	struct tunnel_set set;
+	struct findings found;
+
+	(void)id;
+	(void)snprintf(path, sizeof(path), "%s/bad", folder);
+	list_files(path);
+	judge(0, listed.count, &set, &found);
+	for (size_t i = 0; i < found.count; ++i)
+		tells_no_secret(&found.items[i], &set);
+	forget(&set, &found);
+}
+
+static void fs10_findings_tell_no_secret(void **state)
+{
+	(void)state;
+	each_folder("rules", check_secrets);
+}
+
 static void healthy_files_are_clean(void **state)
 {
 	(void)state;
@@ -252,7 +296,7 @@ static void every_id_has_a_page(void **state)
 
 	(void)state;
 	for (size_t i = 0; check_rule(i, &rule); ++i)
-		if (rule.run && !page_find(rule.id))
+		if (!page_find(rule.id))
 			fail_msg("`warren why %s' has no page", rule.id);
 }
 
@@ -260,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finds_each_fault_and_nothing_beside_it),
+		cmocka_unit_test(fs10_findings_tell_no_secret),
 		cmocka_unit_test(healthy_files_are_clean),
 		cmocka_unit_test(all_healthy_files_together_are_clean),
 		cmocka_unit_test(every_id_has_a_page),
