@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "cli/colour.h"
 #include "cli/command.h"
+#include "config/check.h"
 #include "model/page.h"
 #include "model/page_text.h"
 
@@ -28,6 +29,22 @@ static void print_why_help(void)
 	       "  -h, --help       this text\n\n"
 	       "Exit status: 0 found, 1 no page mentions it, 2 wrong usage or no such ID.\n",
 	       why_usage);
+}
+
+/* What check does about it, by its own table of rules; NULL: nothing. */
+static const char *what_check_does(const char *id)
+{
+	static const char *const words[] = {
+		[RULE_FILE] = "`warren check` looks for this in each file.",
+		[RULE_SET] = "`warren check` looks for this in files that it is given together.",
+		[RULE_HOST] = "`warren check --host` looks for this, on the host of the tunnel.",
+	};
+	struct rule rule;
+
+	for (size_t i = 0; check_rule(i, &rule); ++i)
+		if (strcmp(rule.id, id) == 0)
+			return words[rule.needs];
+	return NULL;
 }
 
 static int print_and_free(struct buffer *b, FILE *to)
@@ -85,7 +102,7 @@ static int print_pages(int count, char *const ids[])
 		}
 		if (b.len > 0)
 			buffer_append(&b, "\n\n", 2);
-		page_write_text(page, false, colour_is_wanted(stdout), &b);
+		page_write_text(page, what_check_does(page->id), colour_is_wanted(stdout), &b);
 	}
 	written = print_and_free(&b, stdout);
 	return status ? status : written;
@@ -118,6 +135,11 @@ static int search(int count, char *const texts[])
 	return print_and_free(&b, stdout);
 }
 
+static void write_markdown(const struct page *page, struct buffer *b)
+{
+	page_write_markdown(page, what_check_does(page->id), b);
+}
+
 static int print_markdown(void)
 {
 	const struct page_section *section;
@@ -131,7 +153,7 @@ static int print_markdown(void)
 	for (size_t i = 0; (section = page_section(i)); ++i) {
 		buffer_printf(&b, "\n## %s\n", section->title);
 		for (size_t k = 0; k < section->count; ++k)
-			page_write_markdown(&section->pages[k], false, &b);
+			write_markdown(&section->pages[k], &b);
 	}
 	return print_and_free(&b, stdout);
 }

@@ -8,7 +8,6 @@ enum { COLUMNS = 80, INDENT = 2, ITEM_INDENT = 2, VERBATIM_INDENT = 4 };
 
 static const char bold[] = "\033[1m";
 static const char plain[] = "\033[0m";
-static const char check_line[] = "`warren check` finds this in the files.";
 
 struct part {
 	const char *heading;
@@ -18,14 +17,13 @@ struct part {
 
 enum { PARTS = 5 };
 
-static void list_parts(const struct page *page, bool found_by_check, struct part ret[static PARTS])
+static void list_parts(const struct page *page, const char *more, struct part ret[static PARTS])
 {
 	ret[0] = (struct part){ "What you see", page->see, NULL };
 	ret[1] = (struct part){ "Why", page->cause, NULL };
 	ret[2] = (struct part){ "How to tell", page->tell, NULL };
 	ret[3] = (struct part){ "What to do", page->fix, NULL };
-	ret[4] = (struct part){ "What Warren does", page->warren,
-				found_by_check ? check_line : NULL };
+	ret[4] = (struct part){ "What Warren does", page->warren, more };
 }
 
 static void write_blanks(size_t count, struct buffer *to)
@@ -141,12 +139,11 @@ static void write_related_text(const struct page *page, bool in_colour, struct b
 		buffer_printf(to, "  %-4s %s\n", other->id, other->title);
 }
 
-void page_write_text(const struct page *page, bool found_by_check, bool in_colour,
-		     struct buffer *to)
+void page_write_text(const struct page *page, const char *more, bool in_colour, struct buffer *to)
 {
 	struct part parts[PARTS];
 
-	list_parts(page, found_by_check, parts);
+	list_parts(page, more, parts);
 	write_bold(page->id, in_colour, to);
 	buffer_append(to, "  ", 2);
 	write_bold(page->title, in_colour, to);
@@ -197,11 +194,11 @@ static void write_related_markdown(const struct page *page, struct buffer *to)
 	buffer_append(to, "\n", 1);
 }
 
-void page_write_markdown(const struct page *page, bool found_by_check, struct buffer *to)
+void page_write_markdown(const struct page *page, const char *more, struct buffer *to)
 {
 	struct part parts[PARTS];
 
-	list_parts(page, found_by_check, parts);
+	list_parts(page, more, parts);
 	buffer_printf(to, "\n### <a id=\"%s\"></a>%s: %s\n", page->id, page->id, page->title);
 	for (size_t i = 0; i < PARTS; ++i)
 		write_markdown_part(&parts[i], to);

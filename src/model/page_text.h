@@ -7,12 +7,11 @@
 #include "model/page.h"
 
 /*
- * A page as text of at most 80 columns, and as Markdown. found_by_check: a rule of `warren check`
- * has this id; the page says so.
+ * A page as text of at most 80 columns, and as Markdown. more: a paragraph on what Warren does that
+ * the table does not know; may be NULL.
  */
-void page_write_text(const struct page *page, bool found_by_check, bool in_colour,
-		     struct buffer *to);
-void page_write_markdown(const struct page *page, bool found_by_check, struct buffer *to);
+void page_write_text(const struct page *page, const char *more, bool in_colour, struct buffer *to);
+void page_write_markdown(const struct page *page, const char *more, struct buffer *to);
 
 /* Ids and titles, a line each. */
 void page_write_list(const struct page_section *section, bool in_colour, struct buffer *to);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "config/complaint.h"
+#include "config/check.h"
 #include "wg/reject.h"
 
 enum { LINE_MAX_CHARS = 74 };
@@ -128,12 +128,14 @@ static void reasons_have_pages(void **state)
 		assert_non_null(page_find(reject_name((enum reject_reason)i)));
 }
 
-/* Whatever is wrong with a line has a page. */
-static void complaints_have_pages(void **state)
+/* Whatever `warren check` can find has a page. */
+static void rules_have_pages(void **state)
 {
+	struct rule rule;
+
 	(void)state;
-	for (int i = 0; i < COMPLAINT_COUNT; ++i)
-		assert_non_null(page_find(complaint_row((enum complaint)i)->id));
+	for (size_t i = 0; check_rule(i, &rule); ++i)
+		assert_non_null(page_find(rule.id));
 }
 
 static void finds_by_id(void **state)
@@ -234,7 +236,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(catalogue_is_whole), cmocka_unit_test(ids_are_words_and_differ),
 		cmocka_unit_test(texts_are_plain),    cmocka_unit_test(related_pages_exist),
-		cmocka_unit_test(reasons_have_pages), cmocka_unit_test(complaints_have_pages),
+		cmocka_unit_test(reasons_have_pages), cmocka_unit_test(rules_have_pages),
 		cmocka_unit_test(finds_by_id),        cmocka_unit_test(finds_the_nearest),
 		cmocka_unit_test(mentions_any_field), cmocka_unit_test(messages_are_found),
 	};

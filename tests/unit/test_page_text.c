@@ -20,6 +20,8 @@ static const struct page page = {
 	.related = "A1 B2",
 };
 
+static const char more[] = "`warren check` finds this in the files.";
+
 static const char as_text[] =
 	"Z1  The title\n"
 	"\n"
@@ -85,7 +87,7 @@ static void writes_text(void **state)
 
 	(void)state;
 	buffer_init(&b);
-	page_write_text(&page, false, false, &b);
+	page_write_text(&page, NULL, false, &b);
 	assert_begins(&b, as_text);
 	assert_true(contains(&b, "\nSee also\n  A1   "));
 	assert_true(contains(&b, "\n  B2   "));
@@ -93,7 +95,7 @@ static void writes_text(void **state)
 	assert_false(contains(&b, "\033"));
 	buffer_done(&b);
 	buffer_init(&b);
-	page_write_text(&page, true, true, &b);
+	page_write_text(&page, more, true, &b);
 	assert_begins(&b, "\033[1mZ1\033[0m  \033[1mThe title\033[0m\n");
 	assert_true(contains(&b, "\033[1mWhat Warren does\033[0m\n  `warren check` finds"));
 	buffer_done(&b);
@@ -105,7 +107,7 @@ static void writes_markdown(void **state)
 
 	(void)state;
 	buffer_init(&b);
-	page_write_markdown(&page, true, &b);
+	page_write_markdown(&page, more, &b);
 	assert_begins(&b, as_markdown);
 	assert_true(contains(&b, "\n**See also** [A1](#A1) "));
 	assert_true(contains(&b, ", [B2](#B2) "));
@@ -139,7 +141,7 @@ static void pages_fit_a_terminal(void **state)
 			size_t lines = 0;
 
 			buffer_init(&b);
-			page_write_text(&section->pages[k], true, false, &b);
+			page_write_text(&section->pages[k], more, false, &b);
 			assert_true(buffer_ok(&b));
 			assert_80_columns(&b);
 			for (size_t n = 0; n < b.len; ++n)
