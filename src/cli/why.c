@@ -150,6 +150,8 @@ static int print_markdown(void)
 		      "# Why it does not work\n\n"
 		      "What goes wrong with WireGuard, page by page. `warren why ID` prints one. "
 		      "This file is\n`warren why --markdown`.\n");
+	for (size_t i = 0; (section = page_section(i)); ++i)
+		page_write_index(section, &b);
 	for (size_t i = 0; (section = page_section(i)); ++i) {
 		buffer_printf(&b, "\n## %s\n", section->title);
 		for (size_t k = 0; k < section->count; ++k)

@@ -32,6 +32,21 @@ static void write_blanks(size_t count, struct buffer *to)
 		buffer_append(to, " ", 1);
 }
 
+/* What Markdown needs two backticks for, since it holds one, stands in quotes. Returns the columns.
+ */
+static size_t write_word(const char *word, size_t len, struct buffer *to)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < len; ++i, ++columns) {
+		const bool is_pair = i + 1 < len && word[i] == '`' && word[i + 1] == '`';
+
+		buffer_append(to, is_pair ? "\"" : word + i, 1);
+		i += is_pair;
+	}
+	return columns;
+}
+
 /* One paragraph in lines; all but the first begin so many columns further in. */
 static void wrap(const char *text, size_t len, size_t indent, size_t hanging, struct buffer *to)
 {
@@ -54,8 +69,7 @@ static void wrap(const char *text, size_t len, size_t indent, size_t hanging, st
 			buffer_append(to, " ", 1);
 			++column;
 		}
-		buffer_append(to, text + i, word);
-		column += word;
+		column += write_word(text + i, word, to);
 		i += word + 1;
 	}
 	buffer_append(to, "\n", 1);
@@ -203,6 +217,14 @@ void page_write_markdown(const struct page *page, const char *more, struct buffe
 	for (size_t i = 0; i < PARTS; ++i)
 		write_markdown_part(&parts[i], to);
 	write_related_markdown(page, to);
+}
+
+void page_write_index(const struct page_section *section, struct buffer *to)
+{
+	buffer_printf(to, "\n%s\n\n", section->title);
+	for (size_t i = 0; i < section->count; ++i)
+		buffer_printf(to, "- [%s](#%s) %s\n", section->pages[i].id, section->pages[i].id,
+			      section->pages[i].title);
 }
 
 void page_write_list(const struct page_section *section, bool in_colour, struct buffer *to)

@@ -13,7 +13,8 @@
 void page_write_text(const struct page *page, const char *more, bool in_colour, struct buffer *to);
 void page_write_markdown(const struct page *page, const char *more, struct buffer *to);
 
-/* Ids and titles, a line each. */
+/* Ids and titles, a line each: for a terminal, and as links to the pages. */
 void page_write_list(const struct page_section *section, bool in_colour, struct buffer *to);
+void page_write_index(const struct page_section *section, struct buffer *to);
 
 #endif

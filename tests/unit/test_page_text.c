@@ -13,7 +13,7 @@ static const struct page page = {
 	.id = "Z1",
 	.title = "The title",
 	.see = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-	       "fifteen.\nSecond.",
+	       "fifteen.\nSecond ``with `one' of them``.",
 	.cause = "- an item that is long enough to need a second line, and that hangs behind its "
 		 "dash\n- b",
 	.fix = "Do:\n    command --with    blanks\n    second\nThen.",
@@ -28,7 +28,7 @@ static const char as_text[] =
 	"What you see\n"
 	"  One two three four five six seven eight nine ten eleven twelve thirteen\n"
 	"  fourteen fifteen.\n"
-	"  Second.\n"
+	"  Second \"with `one' of them\".\n"
 	"\n"
 	"Why\n"
 	"  - an item that is long enough to need a second line, and that hangs behind its\n"
@@ -49,7 +49,7 @@ static const char as_markdown[] =
 	"One two three four five six seven eight nine ten eleven twelve thirteen fourteen "
 	"fifteen.\n"
 	"\n"
-	"Second.\n"
+	"Second ``with `one' of them``.\n"
 	"\n"
 	"**Why**\n"
 	"\n"
