@@ -21,6 +21,7 @@ enum {
 	OUTPUT_STEP = 256 * 1024,
 	PROGRESS = 4096,    /* less than this is no sign of life: 1 byte a second holds no place */
 	PATIENCE_MS = 1000, /* when all places are taken */
+	IDLE_MS = 50,       /* likewise, with who has never said anything */
 	PAUSE_MS = 100,     /* after a failure to accept */
 	REQUEST_MAX = 512 << 20, /* a million peers with all there is to say of them */
 	OUTPUT_MAX = 256 << 20,  /* of all clients, but one may always have its answer */
@@ -131,6 +132,19 @@ static bool is_worse(const struct client *c, const struct client *than)
 	return c->alive_ms < than->alive_ms;
 }
 
+/* Nothing has come of it, and nothing waits to be read. */
+static bool is_idle(const struct client *c)
+{
+	struct pollfd input = { .fd = c->fd, .events = POLLIN };
+
+	return c->state == CLIENT_READS && !c->at_rest && !c->taken && poll(&input, 1, 0) == 0;
+}
+
+static bool is_stuck(const struct client *c, uint64_t now)
+{
+	return now - c->alive_ms >= PATIENCE_MS || (now - c->alive_ms >= IDLE_MS && is_idle(c));
+}
+
 /* Who has been longest without progress, in the middle of a transfer rather than at rest. */
 static struct client *find_stuck(struct uapi_server *s)
 {
@@ -138,7 +152,7 @@ static struct client *find_stuck(struct uapi_server *s)
 	struct client *worst = NULL;
 
 	for (struct client *c = s->clients; c < s->clients + UAPI_CLIENTS_MAX; ++c) {
-		if (c->state == CLIENT_NONE || now - c->alive_ms < PATIENCE_MS)
+		if (c->state == CLIENT_NONE || !is_stuck(c, now))
 			continue;
 		if (!worst || is_worse(c, worst))
 			worst = c;

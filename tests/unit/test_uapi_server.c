@@ -606,6 +606,55 @@ static void fc7_a_stuck_client_makes_place(void **state)
 	}
 }
 
+/* Hundreds that say nothing come first: they go, the oldest first, and who asks is answered. */
+static void fc7_idle_clients_make_place(void **state)
+{
+	enum { IDLE = 300 };
+	struct fixture *f = *state;
+	const uint64_t end = now_ms() + 3000;
+	int fds[IDLE], fd;
+	char text[8];
+	ssize_t len;
+
+	for (int i = 0; i < IDLE; ++i)
+		fds[i] = dial(f);
+	fd = dial(f);
+	assert_int_equal(send(fd, "get=1\n\n", 7, 0), 7);
+	do {
+		pump(f, 20);
+		len = recv(fd, text, sizeof(text), MSG_DONTWAIT);
+	} while (len < 0 && now_ms() < end);
+	assert_true(len > 0);
+	expect_end(f, fds[0]);
+	say(f, fds[IDLE - 1], "get=1\n\n"); /* the youngest is still there */
+	expect(f, fds[IDLE - 1], get_answer);
+	for (int i = 0; i < IDLE; ++i)
+		close(fds[i]);
+	close(fd);
+}
+
+/* Who has asked while the server was busy is not idle. */
+static void fc7_a_request_that_waits_is_no_idleness(void **state)
+{
+	struct fixture *f = *state;
+	int fds[UAPI_CLIENTS_MAX], fd;
+
+	for (int i = 0; i < UAPI_CLIENTS_MAX; ++i)
+		fds[i] = dial(f);
+	settle(f);
+	for (int i = 0; i < UAPI_CLIENTS_MAX; ++i)
+		assert_int_equal(send(fds[i], "get=1\n\n", 7, 0), 7);
+	fd = dial(f);
+	(void)poll(NULL, 0, 200);
+	for (int i = 0; i < UAPI_CLIENTS_MAX; ++i)
+		expect(f, fds[i], get_answer);
+	for (int i = 0; i < UAPI_CLIENTS_MAX; ++i)
+		close(fds[i]);
+	say(f, fd, "get=1\n\n");
+	expect(f, fd, get_answer);
+	close(fd);
+}
+
 /* One byte now and then is no progress: it does not hold the place against others. */
 static void fc7_trickling_is_no_progress(void **state)
 {
@@ -1154,6 +1203,8 @@ int main(void)
 		SERVED(fc6_error_reaches_a_client_that_still_sends),
 		SERVED(fc7_grammar_and_slow_clients),
 		SERVED(fc7_a_stuck_client_makes_place),
+		SERVED(fc7_idle_clients_make_place),
+		SERVED(fc7_a_request_that_waits_is_no_idleness),
 		SERVED(fc7_trickling_is_no_progress),
 		SERVED(fp4_no_descriptors_never_spins),
 		SERVED(an_idle_server_never_wakes),
