@@ -20,6 +20,7 @@ static_assert(LINE_SIZE <= PIPE_BUF, "a line goes out whole");
 static _Atomic(enum log_level) wanted = LOG_ERROR;
 static _Atomic(const char *) tunnel = NULL;
 static atomic_bool journal;
+static atomic_bool is_system;
 
 /* Holds two threads back from filling the same last room of a pipe between poll and write. */
 static pthread_mutex_t writer = PTHREAD_MUTEX_INITIALIZER;
@@ -47,6 +48,12 @@ void log_setup(enum log_level level, const char *name)
 	wanted = level;
 	tunnel = name;
 	journal = getenv("JOURNAL_STREAM") != NULL;
+	is_system = false;
+}
+
+void log_to_system(void)
+{
+	is_system = true;
 }
 
 bool log_wants(enum log_level level)
@@ -54,19 +61,19 @@ bool log_wants(enum log_level level)
 	return level != LOG_SILENT && level <= wanted;
 }
 
-/* syslog(3)'s numbers, without its names: they collide with ours. */
+/* syslog(3)'s numbers, without its names: they collide with ours. Of a daemon, where it asks. */
 static const char *priority(enum log_level level)
 {
 	switch (level) {
 	case LOG_SILENT:
 	case LOG_ERROR:
-		return "<3>";
+		return is_system ? "<27>" : "<3>";
 	case LOG_WARN:
-		return "<4>";
+		return is_system ? "<28>" : "<4>";
 	case LOG_INFO:
-		return "<6>";
+		return is_system ? "<30>" : "<6>";
 	case LOG_DEBUG:
-		return "<7>";
+		return is_system ? "<31>" : "<7>";
 	}
 	return "";
 }
@@ -86,8 +93,9 @@ static void disarm(char *text)
 static size_t begin_line(char buf[static LINE_SIZE], enum log_level level)
 {
 	const char *name = tunnel;
-	const int len = snprintf(buf, LINE_SIZE, "%swarren: %s%s", journal ? priority(level) : "",
-				 name ? name : "", name ? ": " : "");
+	const char *head = journal || is_system ? priority(level) : "";
+	const int len = snprintf(buf, LINE_SIZE, "%swarren: %s%s", head, name ? name : "",
+				 name ? ": " : "");
 
 	return len < 0 ? 0 : len < LINE_SIZE ? (size_t)len : LINE_SIZE - 1;
 }

@@ -136,6 +136,8 @@ int engine_main(void *ctx, const struct engine_start *start)
 	code = open_engine(&e, setup, &why);
 	if (code)
 		return complain(setup, &why, code);
+	if (*setup->is_detached)
+		streams_detach(e.null); /* a socket of the system log has no place in a sandbox */
 	sandbox_enter(&start->user, start->monitor);
 	code = serve(&e);
 	uapi_server_free(e.server);

@@ -23,6 +23,7 @@ struct engine_setup {
 	enum crypto_cipher cipher;
 	const char *cipher_name; /* as it was typed */
 	bool is_background;      /* leave the caller's streams once traffic is carried */
+	const bool *is_detached; /* the monitor has left them: nobody waits for our words */
 };
 
 /* struct monitor_config's engine; setup is a struct engine_setup. */

@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -22,6 +24,7 @@
 #include "device/keylog.h"
 #include "device/monitor.h"
 #include "device/offload_switch.h"
+#include "device/sandbox.h"
 #include "device/tun.h"
 #include "device/udp.h"
 
@@ -44,7 +47,8 @@ struct options {
 };
 
 struct run {
-	int parent; /* told when traffic is carried, where there is one; else -1 */
+	int parent;       /* told when traffic is carried, where there is one; else -1 */
+	bool is_detached; /* from the streams we were started with */
 	struct tun tun;
 	struct keylog keylog;
 	struct uapi_socket socket;
@@ -366,6 +370,8 @@ static void say_running(void *ctx)
 		return;
 	null = streams_open_null();
 	streams_detach(null);
+	streams_use_system_log();
+	r->is_detached = true;
 	if (null >= 0)
 		close(null);
 	(void)!write(r->parent, "", 1); /* it may have been killed: nobody to tell */
@@ -418,7 +424,8 @@ static int serve(const struct options *o, struct run *r)
 				      .fault = fault,
 				      .cipher = o->cipher,
 				      .cipher_name = o->cipher_name,
-				      .is_background = r->parent >= 0 };
+				      .is_background = r->parent >= 0,
+				      .is_detached = &r->is_detached };
 	const struct monitor_config config = {
 		.tun = r->tun,
 		.listener = r->socket.listener,
@@ -444,6 +451,23 @@ static bool is_log_level(const char *text)
 	return !text || log_level_from_text(text, LOG_ERROR) == log_level_from_text(text, LOG_WARN);
 }
 
+/* What our caller has open is not ours to hold, but for what it hands over. */
+static void close_inherited(void)
+{
+	const int keep[] = { inherited_fd("WG_TUN_FD"), inherited_fd("WG_UAPI_FD") };
+
+	sandbox_keep(keep, ELEMENTS(keep));
+}
+
+/* A limit on the size of files is one on the records, which are no file of anybody's. */
+static void lift_file_limit(void)
+{
+	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	(void)setrlimit(RLIMIT_FSIZE, &all); /* root may */
+	(void)signal(SIGXFSZ, SIG_IGN);      /* else: an error that is told, and no sudden death */
+}
+
 static int run_main(int argc, char *argv[])
 {
 	struct run r = { .parent = -1, .keylog.fd = -1 };
@@ -453,6 +477,8 @@ static int run_main(int argc, char *argv[])
 
 	if (code >= 0)
 		return code;
+	close_inherited();
+	lift_file_limit();
 	log_setup(level, NULL);
 	if (!is_log_level(getenv("LOG_LEVEL")))
 		log_line(LOG_WARN, "LOG_LEVEL knows debug, info, warn, error and silent");

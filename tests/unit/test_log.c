@@ -132,6 +132,22 @@ static void journal_priorities(void **state)
 	assert_logged("warren: wg0: a\n");
 }
 
+static void system_priorities(void **state)
+{
+	(void)state;
+	log_setup(LOG_DEBUG, "wg0");
+	log_to_system();
+	log_line(LOG_ERROR, "a");
+	log_line(LOG_WARN, "b");
+	log_line(LOG_INFO, "c");
+	log_line(LOG_DEBUG, "d");
+	assert_logged("<27>warren: wg0: a\n<28>warren: wg0: b\n<30>warren: wg0: c\n"
+		      "<31>warren: wg0: d\n");
+	log_setup(LOG_DEBUG, "wg0");
+	log_line(LOG_ERROR, "a");
+	assert_logged("warren: wg0: a\n");
+}
+
 static void control_characters(void **state)
 {
 	(void)state;
@@ -318,6 +334,7 @@ int main(void)
 		cmocka_unit_test(level_names),
 		cmocka_unit_test_setup_teardown(levels, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(journal_priorities, open_pipe, close_pipe),
+		cmocka_unit_test_setup_teardown(system_priorities, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(control_characters, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(long_lines, open_pipe, close_pipe),
 		cmocka_unit_test_setup_teardown(full_pipe, open_pipe, close_pipe),
