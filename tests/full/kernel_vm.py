@@ -110,7 +110,7 @@ def prepare():
             (tree / name).mkdir(exist_ok=True)
         (tree / "init").write_text(INIT)
         (tree / "init").chmod(0o755)
-        quiet("sh", "-c", f"find . | cpio -o -H newc --quiet | gzip -1 > '{initrd}.new'", cwd=tree)
+        pack(tree, f"{initrd}.new")
         shutil.copy(image, kernel)
         os.replace(f"{initrd}.new", initrd)
         for name in ("unpacked", "tree"):
@@ -118,11 +118,34 @@ def prepare():
     return kernel, initrd
 
 
+def pack(tree, archive):
+    quiet("sh", "-c", f"find . | cpio -o -H newc --quiet | gzip -1 > '{archive}'", cwd=tree)
+
+
+def with_programs(programs, scripts):
+    """An initrd of this scenario: the common one, programs of this host with their libraries, and texts, all in /w."""
+    tree = WORK / "guest-tree"
+    (tree / "w").mkdir(parents=True)
+    for name, program in programs.items():
+        shutil.copy(program, tree / "w" / name)
+        for library in re.findall(r"(/\S+)", quiet("ldd", program)):
+            target = tree / library.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, target)
+    for name, text in scripts.items():
+        (tree / "w" / name).write_text(text)
+    pack(tree, WORK / "more.gz")
+    shutil.rmtree(tree)
+    whole = WORK / "initrd"
+    whole.write_bytes((cache() / "initrd.gz").read_bytes() + (WORK / "more.gz").read_bytes())
+    return whole
+
+
 class Guest:
     """A running guest, cabled to a namespace: 10.1.0.2 and fd01::2 on its side, 10.1.0.1 and fd01::1 on ours."""
 
-    def __init__(self, lab, ns):
-        kernel, initrd = cache() / "vmlinuz", cache() / "initrd.gz"
+    def __init__(self, lab, ns, initrd=None):
+        kernel, initrd = cache() / "vmlinuz", initrd or cache() / "initrd.gz"
         ns.ip("tuntap add dev cable mode tap")
         ns.address("cable", "10.1.0.1/24", "fd01::1/64")
         ns.ip("link set cable up")

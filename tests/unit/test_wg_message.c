@@ -681,6 +681,25 @@ static void malformed_rows(void **state)
 	}
 }
 
+/* One that is shorter than its own header, where nobody looks into it. */
+static void attribute_of_no_length(void **state)
+{
+	(void)state;
+	for (uint16_t len = 0; len <= 4; ++len) {
+		struct message bytes;
+		struct nlattr *a;
+		struct model m;
+
+		start(&bytes);
+		a = mnl_nlmsg_get_payload_tail(header(&bytes));
+		mnl_attr_put(header(&bytes), 900, 0, "");
+		a->nla_len = len;
+		model_init(&m);
+		assert_int_equal(wg_message_read(header(&bytes), &m), len < 4 ? -EPROTO : 0);
+		model_done(&m);
+	}
+}
+
 /* At every length: refused, or a shorter truth, and never a byte beyond it read. */
 static void cut_anywhere(void **state)
 {
@@ -888,6 +907,7 @@ int main(void)
 		cmocka_unit_test(dumped_peers_are_joined),
 		cmocka_unit_test(state_rows),
 		cmocka_unit_test(malformed_rows),
+		cmocka_unit_test(attribute_of_no_length),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(take_rows),
 		cmocka_unit_test(take_trusts_no_length),
