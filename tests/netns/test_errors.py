@@ -52,8 +52,7 @@ def fn10_errors_of_every_call(lab, call, errors):
         assert 0 < len(lines) <= 8, f"logged {len(lines)} times"
 
 
-BATCHES = [("udp-send-segmented", ["EIO", "EMSGSIZE", "EINVAL"]), ("udp-send-batch-short", ["EIO"]),
-           ("tun-write-super", ["EINVAL", "ENOMEM", "ENOBUFS"])]
+BATCHES = [("udp-send-segmented", ["EIO", "EMSGSIZE", "EINVAL"]), ("tun-write-super", ["EINVAL", "ENOMEM", "ENOBUFS"])]
 TOLD = {"udp-send-segmented": "udp-batches-refused", "tun-write-super": "tun-writes-refused"}
 
 

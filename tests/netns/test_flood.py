@@ -10,6 +10,7 @@ import time
 import pytest
 
 from bench import PORT, Bench
+from faults import Faults
 from harness import Keys, scenario, wait_until, warren_path
 from pywg import INITIATION, Responder
 
@@ -122,6 +123,22 @@ def fl3_those_who_are_known_do_not_notice(lab):
     print(found)
     assert found["up"] == 20
     assert found["cookies"] == found["retries"] == 0
+
+
+@scenario(seconds=120, lacks="no diagnose=1")
+def fn10_answers_that_are_taken_one_by_one_all_go_out(lab):
+    """The host takes only the first of the cookies that it is given at once, again and again."""
+    faults = Faults()
+    bench = Flooded(lab, env=faults.environment)
+    faults.fail("udp-send-batch-short", "EIO")
+    flood = bench.flood("valid-mac1", pps=20000, seconds=12)
+    wait_until(lambda: faults.failed("udp-send-batch-short") > 100, 10, "batches of cookies")
+    assert wait_until(lambda: bench.peer.handshake(2), 15), "shut out"
+    flood.kill()
+    ended(flood)
+    assert wait_until(lambda: bench.peer.is_taken_at_once(), 15, "no load any more")
+    sends, packets = (bench.engine.counted(name) for name in ("udp-sends", "udp-send-packets"))
+    assert packets - sends == faults.failed("udp-send-batch-short"), "what was not taken at first is lost"
 
 
 @scenario(seconds=90, lacks="no diagnose=1")
