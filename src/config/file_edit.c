@@ -96,6 +96,19 @@ static bool value_is(const struct file_line *l, const char *value)
 	       memcmp(l->text + l->value.at, value, l->value.len) == 0;
 }
 
+/* The last line may have no end yet; a CR that stands there becomes a part of it. */
+static void end_line(struct file_line *l, uint8_t end)
+{
+	if (l->end)
+		return;
+	l->end = end;
+	if (l->len && l->text[l->len - 1] == '\r') {
+		--l->len;
+		l->end = 2;
+		line_scan(l);
+	}
+}
+
 /* Takes the text, also when it fails. `value` is what must be read from it, or NULL. */
 static int place_line(struct config_file *f, size_t at, char *text, enum file_kind kind,
 		      enum keys_id id, const char *value)
@@ -109,8 +122,8 @@ static int place_line(struct config_file *f, size_t at, char *text, enum file_ki
 	error = -EINVAL;
 	if (!scan_new(text, kind, id, &l) || (value && !value_is(&l, value)))
 		goto failed;
-	if (at > 0 && f->lines[at - 1].end == 0)
-		f->lines[at - 1].end = end;
+	if (at > 0)
+		end_line(&f->lines[at - 1], end);
 	l.end = end;
 	memmove(&f->lines[at + 1], &f->lines[at], (f->line_count - at) * sizeof(l));
 	f->lines[at] = l;

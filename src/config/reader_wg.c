@@ -328,7 +328,10 @@ static void drop_endpoint(struct reader *r)
 	struct tunnel_peer *p = this_peer(r);
 
 	free(p->endpoint_host);
+	free(p->endpoint_service);
 	p->endpoint_host = NULL;
+	p->endpoint_service = NULL;
+	p->endpoint_port = 0;
 	this_model_peer(r)->has_endpoint = false;
 	this_model_peer(r)->endpoint = (struct endpoint){ 0 };
 }
@@ -387,38 +390,45 @@ static void complain_item(struct reader *r, enum value_error error, const struct
 			  "write address/bits, such as 10.0.0.2/32, and commas between them");
 }
 
-static void read_allowed_item(struct reader *r, const struct reader_value *v)
+/* 0: it is none, and that was said. */
+enum item { ITEM_NONE, ITEM_PLAIN, ITEM_SIGNED };
+
+static enum item read_allowed_item(struct reader *r, const struct reader_value *v)
 {
-	const size_t peer = r->t->model.peer_count - 1;
-	struct value_allowed allowed;
+	struct value_allowed a;
 	enum value_error error;
 	struct word w;
 
 	strip(v, &w);
-	error = value_allowed(w.text, w.len, &allowed);
+	error = value_allowed(w.text, w.len, &a);
 	if (error != VALUE_OK) {
 		if (!v->len || !reader_is_template(r, COMPLAINT_ALLOWED_IPS, v))
 			complain_item(r, error, v);
-		return;
+		return ITEM_NONE;
 	}
-	if (allowed.sign)
-		r->t->model.peers[peer].replace_allowed = false;
-	reader_check(r, tunnel_add_allowed(
-				r->t, peer,
-				&(struct tunnel_prefix){ .prefix = allowed.prefix,
-							 .at = reader_span(r, v->text, v->len),
-							 .sign = allowed.sign,
-							 .has_bits = allowed.has_bits }));
+	reader_check(r, tunnel_add_allowed(r->t, r->t->model.peer_count - 1,
+					   &(struct tunnel_prefix){ .prefix = a.prefix,
+								    .at = value_span(r, v),
+								    .sign = a.sign,
+								    .has_bits = a.has_bits }));
+	return a.sign ? ITEM_SIGNED : ITEM_PLAIN;
 }
 
+/* Each line replaces what the device has, unless it holds a sign. */
 static void read_allowed_ips(struct reader *r, const struct reader_value *v)
 {
 	struct value_list list = { .text = v->text, .len = v->len };
 	struct reader_value item = *v;
+	bool any = false, sign = false;
 
-	this_model_peer(r)->replace_allowed = true; /* each line does, and a sign undoes it */
-	while (value_next(&list, &item.text, &item.len))
-		read_allowed_item(r, &item);
+	while (value_next(&list, &item.text, &item.len)) {
+		const enum item found = read_allowed_item(r, &item);
+
+		any = any || found != ITEM_NONE;
+		sign = sign || found == ITEM_SIGNED;
+	}
+	if (any)
+		this_model_peer(r)->replace_allowed = !sign;
 }
 
 void reader_wg(struct reader *r, enum keys_id id, const struct reader_value *v)

@@ -339,7 +339,7 @@ static bool is_utf16(const struct config_file *f)
 static void note_encoding(struct reader *r)
 {
 	const struct config_file *f = r->f;
-	const struct span first = { .line = 1, .column = 1, .length = 1 };
+	const struct span first = { .line = 1 };
 	size_t i = 0;
 
 	r->t->bom = f->bom;

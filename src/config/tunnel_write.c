@@ -10,14 +10,26 @@ struct writer {
 	bool unsafe; /* a text that could not be read back */
 };
 
+static void put(struct writer *w, const char *text)
+{
+	buffer_append(w->b, text, strlen(text));
+}
+
+static void write_name(struct writer *w, enum keys_id id)
+{
+	if (keys_row(id)->owner == KEYS_OF_WARREN)
+		put(w, "#: ");
+	put(w, keys_row(id)->name);
+	put(w, " = ");
+}
+
 static void write_line(struct writer *w, enum keys_id id, const char *value)
 {
-	const struct keys_row *row = keys_row(id);
-
 	if (!file_text_is_safe(id, value))
 		w->unsafe = true;
-	buffer_printf(w->b, "%s%s = %s\n", row->owner == KEYS_OF_WARREN ? "#: " : "", row->name,
-		      value);
+	write_name(w, id);
+	put(w, value);
+	put(w, "\n");
 }
 
 static void write_number(struct writer *w, enum keys_id id, uint32_t value)
@@ -53,8 +65,7 @@ static void write_prefixes(struct writer *w, enum keys_id id, const struct tunne
 
 	if (first == end)
 		return;
-	buffer_printf(w->b, "%s%s = ", keys_row(id)->owner == KEYS_OF_WARREN ? "#: " : "",
-		      keys_row(id)->name);
+	write_name(w, id);
 	for (size_t i = first; i < end; ++i) {
 		const struct tunnel_prefix *p = &list->rows[i];
 
@@ -64,7 +75,8 @@ static void write_prefixes(struct writer *w, enum keys_id id, const struct tunne
 			text_from_ip(&p->prefix.ip, text);
 		if (p->sign)
 			buffer_append(w->b, &p->sign, 1);
-		buffer_printf(w->b, "%s%s", text, i + 1 < end ? ", " : "\n");
+		put(w, text);
+		put(w, i + 1 < end ? ", " : "\n");
 	}
 }
 
@@ -116,7 +128,7 @@ static void write_model_endpoint(struct writer *w, const struct endpoint *e)
 
 static void write_peer(struct writer *w, const struct model_peer *m, const struct tunnel_peer *p)
 {
-	buffer_printf(w->b, "\n[Peer]\n");
+	put(w, "\n[Peer]\n");
 	if (p->name.text)
 		write_line(w, KEYS_OWN_NAME, p->name.text);
 	if (p->has_public_key)
@@ -226,7 +238,7 @@ bool tunnel_write(const struct tunnel *t, struct buffer *b)
 {
 	struct writer w = { .b = b };
 
-	buffer_printf(b, "[Interface]\n");
+	put(&w, "[Interface]\n");
 	write_wg(&w, t);
 	write_quick(&w, t);
 	write_own(&w, &t->own);
