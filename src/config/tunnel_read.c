@@ -354,7 +354,7 @@ static void note_encoding(struct reader *r)
 		diag_hint(reader_complain(r, COMPLAINT_CRLF,
 					  &(struct span){ .line = (unsigned int)i + 1 },
 					  "lines end with CR LF, as on Windows"),
-			  "it does no harm, but in a hook of wg-quick");
+			  "it does no harm: wg and wg-quick take it, too");
 }
 
 static void read_lines(struct reader *r)
