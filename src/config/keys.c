@@ -111,7 +111,9 @@ enum keys_id keys_find(const char *name, size_t len, bool own)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		c = (char)(c + ('a' - 'A'));
+	return c;
 }
 
 static size_t least(size_t a, size_t b)

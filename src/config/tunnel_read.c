@@ -57,6 +57,12 @@ static void check_trailing(struct reader *r)
 			  "give it a line of its own");
 }
 
+/* What may stand before a key by mistake. */
+static bool is_slip(char c)
+{
+	return c == ':' || c == ';' || c == '.' || c == '!' || value_is_blank(c);
+}
+
 /* "# KillSwitch = yes", "#; KillSwitch = yes"; but not "##: KillSwitch", which is meant so. */
 static void check_comment(struct reader *r)
 {
@@ -66,7 +72,7 @@ static void check_comment(struct reader *r)
 	enum keys_id id;
 	size_t i = 1;
 
-	while (i < c->len && (value_is_blank(text[i]) || memchr(":;.!", text[i], 4)))
+	while (i < c->len && is_slip(text[i]))
 		++i;
 	id = own_key_of(text + i, c->len - i, false);
 	if (id == KEYS_UNKNOWN || keys_row(id)->section != KEYS_INTERFACE)
@@ -181,6 +187,7 @@ static void check_blanks(struct reader *r, const struct keys_row *row)
 					  "wg-quick does not know %s with blanks inside",
 					  row->name),
 			  "write %s", row->name);
+	assert(r->header); /* without one there is no section to be at home in */
 	if (r->told_blanks || r->f->sections[r->header->section].kind != KEYS_INTERFACE)
 		return;
 	if (has_blank(r->header, &r->header->key) ||
@@ -339,7 +346,11 @@ static bool is_utf16(const struct config_file *f)
 static void note_encoding(struct reader *r)
 {
 	const struct config_file *f = r->f;
-	const struct span first = { .line = 1 };
+	const struct span first = {
+		.line = 1,
+		.column = 1,
+		.length = f->line_count && f->lines[0].len,
+	};
 	size_t i = 0;
 
 	r->t->bom = f->bom;

@@ -374,6 +374,15 @@ static void edits_that_are_refused(void **state)
 	file_done(&f);
 }
 
+static void safe_texts(void **state)
+{
+	(void)state;
+	assert_false(file_text_is_safe(KEYS_DNS, "a#b"));
+	assert_true(file_text_is_safe(KEYS_OWN_NAME, "a#b"));
+	assert_false(file_text_is_safe(KEYS_OWN_NAME, "a\tb"));
+	assert_true(file_text_is_safe(KEYS_POST_UP, "a\tb#"));
+}
+
 /* A comment that would be read as a key of ours is none. */
 static void comment_stays_a_comment(void **state)
 {
@@ -436,6 +445,30 @@ static void fc1_no_key_comes_along(void **state)
 		file_done(&f);
 	}
 	assert_in_range(added, 1000, 20000);
+}
+
+/* More than one read gives. */
+static void loads_a_pipe_of_many_lines(void **state)
+{
+	enum { LARGE = 20000 };
+	char *text = malloc(LARGE);
+	struct config_file f;
+	char path[32];
+	int fds[2];
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '\n', LARGE);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], text, LARGE), LARGE);
+	close(fds[1]);
+	(void)snprintf(path, sizeof(path), "/dev/fd/%d", fds[0]);
+	assert_int_equal(file_load(&f, path), 0);
+	assert_int_equal(f.line_count, LARGE);
+	assert_writes(&f, text, LARGE);
+	file_done(&f);
+	close(fds[0]);
+	free(text);
 }
 
 static void loads_files_and_pipes(void **state)
@@ -505,9 +538,11 @@ int main(void)
 		cmocka_unit_test(values_are_set_in_place),
 		cmocka_unit_test(lines_come_and_go),
 		cmocka_unit_test(edits_that_are_refused),
+		cmocka_unit_test(safe_texts),
 		cmocka_unit_test(comment_stays_a_comment),
 		cmocka_unit_test(fc1_no_key_comes_along),
 		cmocka_unit_test(loads_files_and_pipes),
+		cmocka_unit_test(loads_a_pipe_of_many_lines),
 		cmocka_unit_test(fc4_long_lines_and_large_files),
 	};
 

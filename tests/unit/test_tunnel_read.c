@@ -133,7 +133,9 @@ static void healthy_files(void **state)
 static void encodings(void **state)
 {
 	static const struct row rows[] = {
-		{ "\xef\xbb\xbf" IFACE "MTU = x\n", "1:0+0 A16; 2:7+1 bad-mtu" },
+		{ "\xef\xbb\xbf" IFACE "MTU = x\n", "1:1+1 A16; 2:7+1 bad-mtu" },
+		{ "\xef\xbb\xbf", "1:1+0 A16" },
+		{ "\xef\xbb\xbf\n\n", "1:1+0 A16" },
 		{ "[Interface]\r\nMTU = 1400\r\n", "1:0+0 A16" },
 		{ "[Interface]\nMTU = 1400\r\n", "2:0+0 A16" },
 		{ "[Interface]\nMTU = 1400\r", "" },
