@@ -91,6 +91,13 @@ static bool is_own(enum keys_id id)
 	return rows[id].owner == KEYS_OF_WARREN;
 }
 
+static char lower(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		c = (char)(c + ('a' - 'A'));
+	return c;
+}
+
 enum keys_id keys_find(const char *name, size_t len, bool own)
 {
 	char word[NAME_MAX_LEN];
@@ -98,8 +105,11 @@ enum keys_id keys_find(const char *name, size_t len, bool own)
 
 	if (!value_strip(name, len, word, sizeof(word), &n))
 		return KEYS_UNKNOWN;
+	if (n == 0)
+		return KEYS_UNKNOWN;
 	for (enum keys_id id = KEYS_UNKNOWN + 1; id < KEYS_COUNT; ++id) {
-		if (is_own(id) == own && value_equals(word, n, rows[id].name))
+		if (is_own(id) == own && lower(word[0]) == lower(rows[id].name[0]) &&
+		    value_equals(word, n, rows[id].name))
 			return id;
 	}
 	for (size_t i = 0; i < ELEMENTS(others) && !own; ++i) {
@@ -107,13 +117,6 @@ enum keys_id keys_find(const char *name, size_t len, bool own)
 			return others[i].id;
 	}
 	return KEYS_UNKNOWN;
-}
-
-static char lower(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		c = (char)(c + ('a' - 'A'));
-	return c;
 }
 
 static size_t least(size_t a, size_t b)

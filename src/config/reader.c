@@ -28,24 +28,31 @@ struct span reader_span(const struct reader *r, const char *text, size_t len)
 	return file_span(r->f, r->line, &slice);
 }
 
-/* A key has 43 digits at least. */
-enum { QUOTE_MAX = 40 };
+/* A key has 43 digits, and its pieces are secret too. */
+enum { QUOTE_MAX = 40, RUN_MAX = 20 };
 
-static bool is_quotable(char c)
+static bool is_digit_of_key(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr(".:/%[]_-, ", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+static bool is_quotable(const char *text, size_t len)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < len; ++i) {
+		run = is_digit_of_key(text[i]) ? run + 1 : 0;
+		if (run > RUN_MAX || (!run && (!text[i] || !strchr(".:/%[]_-, ", text[i]))))
+			return false;
+	}
+	return len > 0 && len <= QUOTE_MAX;
 }
 
 const char *reader_quote(const char *text, size_t len, const char *instead,
 			 char ret[static READER_QUOTE])
 {
-	if (!len || len > QUOTE_MAX)
+	if (!is_quotable(text, len))
 		return instead;
-	for (size_t i = 0; i < len; ++i) {
-		if (!is_quotable(text[i]))
-			return instead;
-	}
 	(void)snprintf(ret, READER_QUOTE, "'%.*s'", (int)len, text); /* fits */
 	return ret;
 }

@@ -268,6 +268,7 @@ static void own_keys(void **state)
 		{ IFACE "#: KillSwitch = # yes\n", "2:4+10 own-value" },
 		{ IFACE "#: KillSwitch = true\n", "2:17+4 own-value" },
 		{ IFACE "#: KillSwitch = yess\n", "2:17+4 own-value" },
+		{ IFACE "#: Forward = on\n", "2:14+2 own-value" },
 		{ IFACE "#: something = else\n", "2:4+9 own-key" },
 		{ IFACE "#: MTU = 1400\n", "2:4+3 own-key" },
 		{ IFACE "# KillSwitch = yes\n", "2:1+18 own-sign" },
@@ -379,19 +380,22 @@ static void fs10_no_diag_tells_a_key(void **state)
 		"Jc = %s\n",
 		"PostUp = \x01%s\n",
 	};
-	static const char *const secrets[] = { KEY_A,
-					       "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk" };
+	/* the last two are made of what names of hosts are made of */
+	static const char *const secrets[] = { KEY_A, "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk",
+					       "yAnz5TFAlXXJte14tji3zlMNqAhd2rYUIgJBgB3fBmk",
+					       "yAnz5TFAlXXJte14tji3zlMNqAhd2r" };
 	char text[400];
 	int n;
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTS(forms) * ELEMENTS(secrets) * 2; ++i) {
-		const char *secret = secrets[i % 2];
+		const char *secret = secrets[i % ELEMENTS(secrets)];
 
-		n = snprintf(text, sizeof(text), "%s", i / 2 % 2 ? IFACE : PEER);
+		n = snprintf(text, sizeof(text), "%s", i / ELEMENTS(secrets) % 2 ? IFACE : PEER);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-		n += snprintf(text + n, sizeof(text) - (size_t)n, forms[i / 4], secret, secret);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, forms[i / ELEMENTS(secrets) / 2],
+			      secret, secret);
 #pragma GCC diagnostic pop
 		assert_tells_nothing(text, (size_t)n, secret);
 	}
@@ -469,11 +473,12 @@ static void reads_everything(void **state)
 
 static void last_line_of_several_counts(void **state)
 {
-	static const char text[] = IFACE "MTU = 1280\nMTU = 1400\nTable = x\nTable = off\n" PEER
-					 "Endpoint = a.example:1\nEndpoint = 1.2.3.4:2\n"
-					 "AllowedIPs = +1.2.3.4\nAllowedIPs = 5.6.7.8\n" PEER
-					 "Endpoint = 1.2.3.4:2\nEndpoint = a.example:domain\n"
-					 "Endpoint = wrong\n";
+	static const char text[] =
+		IFACE "MTU = 1280\nMTU = 1400\nTable = x\nTable = off\n" PEER
+		      "Endpoint = a.example:1\nEndpoint = 1.2.3.4:2\n"
+		      "AllowedIPs = +1.2.3.4\nAllowedIPs = 5.6.7.8\n" PEER
+		      "Endpoint = 1.2.3.4:2\nEndpoint = a.example:domain\n"
+		      "Endpoint = wrong\n" PEER "Endpoint = 1.2.3.4:2\nEndpoint = wrong\n";
 	struct loaded l;
 
 	(void)state;
@@ -487,6 +492,7 @@ static void last_line_of_several_counts(void **state)
 	assert_int_equal(l.tunnel.model.peers[0].allowed_count, 2);
 	assert_null(l.tunnel.peers[1].endpoint_host);
 	assert_false(l.tunnel.model.peers[1].has_endpoint);
+	assert_false(l.tunnel.model.peers[2].has_endpoint);
 	unload(&l);
 }
 

@@ -145,6 +145,7 @@ static void fc3_keys(void **state)
 		"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBml=",
 		"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmkk",
 		"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBm =",
+		KEY KEY,
 		"$(reboot);`reboot`;&reboot|reboot>/x;#AAAAA=",
 		"yAnz5TF-lXXJte14tji3zlMNq_hd2rYUIgJBgB3fBmk=",
 	};
