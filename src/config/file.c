@@ -221,11 +221,27 @@ const char *file_value(const struct file_line *l, size_t *ret_len)
 	return l->value.len ? l->text + l->value.at : NULL;
 }
 
+/* Up to a comment, or to a NUL, which ends a line for C. */
+static size_t length_for_wg(const struct file_line *l)
+{
+	const char *hash = l->len ? memchr(l->text, '#', l->len) : NULL;
+	const size_t len = hash ? (size_t)(hash - l->text) : l->len;
+
+	return strnlen(l->text, len);
+}
+
 void file_stripped(const struct file_line *l, struct buffer *b)
 {
-	for (uint32_t i = 0; i < l->len && l->text[i] != '#' && l->text[i] != '\0'; ++i) {
-		if (!value_is_blank(l->text[i]))
-			buffer_append(b, &l->text[i], 1);
+	const size_t len = length_for_wg(l);
+	size_t at = 0, end;
+
+	while (at < len) {
+		while (at < len && value_is_blank(l->text[at]))
+			++at;
+		for (end = at; end < len && !value_is_blank(l->text[end]); ++end)
+			;
+		buffer_append(b, l->text + at, end - at);
+		at = end;
 	}
 }
 
