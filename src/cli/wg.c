@@ -1,5 +1,6 @@
 #include "cli/wg.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,11 +98,14 @@ static int run_under_warren(int argc, char *argv[])
 		.program = "warren", .is_warren = true, .argc = argc, .argv = argv
 	};
 	const struct wg_verb *verb = find(argv[0]);
+	const char *usage;
 
 	harden_process();
-	if (argc != 2 || strcmp(argv[1], "--help") != 0)
+	assert(verb); /* each command of warren that comes here is one of ours */
+	usage = verb->more ? verb->more : verb->usage;
+	if (argc != 2 || (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0))
 		return verb->run(&call);
-	printf("Usage: warren %s %s\n%s.\n", verb->name, verb->more ? verb->more : verb->usage,
+	printf("Usage: warren %s%s%s\n%s.\n", verb->name, usage[0] ? " " : "", usage,
 	       verb->purpose);
 	return end_of_output("warren");
 }
