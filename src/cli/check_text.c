@@ -28,8 +28,9 @@ static const char *plain(bool colour)
 	return colour ? "\33[0m" : "";
 }
 
-/* File names come from the user's shell, and from whoever named the file. */
-static void print_name(const char *name, struct out *o)
+/* Names of files come from whoever named them, and stand in the words of findings too: what a
+ * terminal would obey is a question mark. */
+static void print_plain(const char *name, struct out *o)
 {
 	for (; *name; ++name) {
 		const char text[] = { (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name,
@@ -41,7 +42,7 @@ static void print_name(const char *name, struct out *o)
 
 static void print_place(const struct place *at, struct out *o)
 {
-	print_name(at->file, o);
+	print_plain(at->file, o);
 	if (at->line)
 		out_printf(o, ":%u", at->line);
 	if (at->line && at->column)
@@ -105,16 +106,21 @@ static void print_finding(const struct check_run *r, const struct finding *f, bo
 {
 	out_text(o, colour ? "\33[1m" : "");
 	print_place(&f->at, o);
-	out_printf(o, ":%s %s%s:%s %s [%s]\n", plain(colour), tint(colour, f),
-		   check_severity_name(f), plain(colour), f->cause ? f->cause : "", f->id);
+	out_printf(o, ":%s %s%s:%s ", plain(colour), tint(colour, f), check_severity_name(f),
+		   plain(colour));
+	print_plain(f->cause ? f->cause : "", o);
+	out_printf(o, " [%s]\n", f->id);
 	print_source(r, f, colour, o);
 	if (f->related.file) {
 		out_text(o, "      = see ");
 		print_place(&f->related, o);
 		out_text(o, "\n");
 	}
-	if (f->fix && f->fix[0])
-		out_printf(o, "      = fix: %s\n", f->fix);
+	if (f->fix && f->fix[0]) {
+		out_text(o, "      = fix: ");
+		print_plain(f->fix, o);
+		out_text(o, "\n");
+	}
 }
 
 static void print_count(size_t count, const char *what, struct out *o)
