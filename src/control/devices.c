@@ -114,6 +114,15 @@ static int get(void *ctx, struct model_cursor *cursor, struct model *ret)
 	return error;
 }
 
+static bool removes_addresses(const struct model *patch)
+{
+	for (size_t i = 0; i < patch->peer_count; ++i)
+		for (size_t j = 0; j < patch->peers[i].allowed_count; ++j)
+			if (patch->peers[i].allowed[j].remove)
+				return true;
+	return false;
+}
+
 static int set_kernel(const struct device *d, const struct model *patch, struct diag *why)
 {
 	size_t settled = 0;
@@ -125,6 +134,9 @@ static int set_kernel(const struct device *d, const struct model *patch, struct 
 			 strerror(-error), settled, patch->peer_count);
 	else if (error)
 		diag_set(why, DIAG_ERROR, "kernel-set", 0, "%s", strerror(-error));
+	if (error == -EINVAL && removes_addresses(patch))
+		(void)snprintf(why->hint, sizeof(why->hint), "%s", /* fits */
+			       "Linux before 6.16 takes no \"-\" before an allowed address");
 	return error;
 }
 

@@ -159,7 +159,7 @@ class Guest:
         self.reader = os.open(f"{WORK}/guest.out", os.O_RDWR | os.O_NONBLOCK)
         self.writer = os.open(f"{WORK}/guest.in", os.O_RDWR)
         self.pending = b""
-        self.wait_for(rb"READY\r?\n", 120)
+        self.wait_for(rb"READY\r?\n", 600)
         self.run("ip addr add 10.1.0.2/24 dev eth0; ip addr add fd01::2/64 dev eth0 nodad; ip link set eth0 up")
 
     def pipes(self):
