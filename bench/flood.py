@@ -64,9 +64,12 @@ class Field:
         self.empty = tunnel.engines[0].memory()[1]
         tunnel.a.run("wg", "addconf", tunnel.engines[0].interface, str(path), capture_output=True)
         pin(tunnel, CORES[0])
-        # Their sessions are there before a flood, so that none of them is taken for its growth.
-        with ending(self.start_herd()) as herd:
-            self.herd_p99(herd)
+        # Their sessions are there before a flood, so that none of them is taken for its growth, and they are known.
+        for _ in range(5):
+            with ending(self.start_herd()) as herd:
+                if self.herd_p99(herd) < SHAKING:
+                    return
+        raise Failure("the honest peers do not come up without a flood either")
 
     def settle(self, net):
         """Peers can speak from there, and are answered."""
