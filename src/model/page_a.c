@@ -318,7 +318,7 @@ static const struct page pages[] = {
 	},
 	{
 		.id = "A18",
-		.title = "A server's file was imported on a client",
+		.title = "A server's file on a client, or a file with which nobody can begin",
 		.see = "The app skips the scripts, or shows a tunnel with many peers and no "
 		       "endpoint; nothing connects.",
 		.cause = "The file is the other end's: it has ListenPort, PostUp rules and a "
@@ -330,7 +330,10 @@ static const struct page pages[] = {
 		       "and one [Peer] with the server's public key, its Endpoint, and "
 		       "AllowedIPs.\n"
 		       "The server's private key has travelled: make a new one, unless the "
-		       "way was safe.",
+		       "way was safe.\n"
+		       "A file that has neither an Endpoint nor a ListenPort is half a file: "
+		       "one end must know where the other is. Add `Endpoint =` on the "
+		       "client, `ListenPort =` on the server.",
 		.related = "B5 B3 B12",
 	},
 	{

@@ -73,9 +73,10 @@ static const struct page pages[] = {
 			"    ping 192.168.7.1\n"
 			"    ip -s -s link show wg0\n"
 			"- `Required key not available` or `Destination Host Unreachable`: no "
-			"peer here has this address in AllowedIPs\n"
-			"- \"RX errors\" and \"frame\" grow: packets came from a peer with a "
-			"source that its AllowedIPs here lack\n"
+			"peer here has this address in AllowedIPs (wireguard-go says nothing, "
+			"and the ping just waits)\n"
+			"- \"RX errors\" and \"frame\" grow (the kernel's WireGuard): packets "
+			"came from a peer with a source that its AllowedIPs here lack\n"
 			"- neither: see D1, D13, C5",
 		.fix = "Add the network to the peer that it is behind, and to the file. "
 		       "Setting AllowedIPs replaces the whole list, so name all:\n"
@@ -127,13 +128,15 @@ static const struct page pages[] = {
 		       "end's tunnel address.",
 		.cause = "The Address of this end is not in the AllowedIPs that the other end "
 			 "has for it. Each packet from here is decrypted there and thrown away "
-			 "because of its source.",
+			 "because of its source. Or the reverse: this end's own Address stands "
+			 "in the AllowedIPs of its peer, where the other end's belongs, and "
+			 "nothing is ever sent there.",
 		.tell = "Here, then at the other end:\n"
 			"    ip -br address show wg0\n"
 			"    wg show wg0 allowed-ips\n"
 			"The address of the first must be within what the second has for your "
-			"public key. There, the interface counts `frame` errors for each "
-			"packet (`ip -s -s link show wg0`).",
+			"public key. There, the kernel's WireGuard counts a `frame` error for "
+			"each packet (`ip -s -s link show wg0`).",
 		.fix = "At the other end, in the device and in the file:\n"
 		       "    wg set wg0 peer 'YOUR_KEY' allowed-ips 10.0.0.2/32\n"
 		       "or take the address that is expected there into your `Address =`.",
@@ -216,7 +219,8 @@ static const struct page pages[] = {
 			 "packets and lets them past. It does happen with the two halves "
 			 "`0.0.0.0/1, 128.0.0.0/1`, with a smaller prefix that contains the "
 			 "endpoint, with `Table = off` and a default route of one's own, and "
-			 "with programs that make plain routes.",
+			 "with programs that make plain routes. An Endpoint that is the other "
+			 "end's address inside the tunnel is the same mistake.",
 		.tell = "The way of the encrypted packets, with their mark if there is one "
 			"(`wg show wg0 fwmark`):\n"
 			"    ip route get 192.0.2.1 mark 0xca6c\n"

@@ -72,14 +72,18 @@ static const struct page pages[] = {
 		       "where the server is.",
 		.cause = "The endpoint is the home's public address. From inside, the router "
 			 "would have to send the packet back in, which many do not (\"hairpin "
-			 "NAT\" or \"NAT loopback\").",
+			 "NAT\" or \"NAT loopback\"). The reverse, it works at home only: the "
+			 "endpoint is a private address such as 192.168.1.5, or even this very "
+			 "host's.",
 		.tell = "On the Wi-Fi at home, on the server: nothing comes in, or it comes "
 			"from the router.\n"
 			"    tcpdump -ni any udp port 51820",
 		.fix = "Switch NAT loopback on in the router. Or let the name that is the "
 		       "endpoint have the server's LAN address inside (a host entry in the "
 		       "router or the Pi-hole). Or leave the tunnel off at home; the phone "
-		       "apps can do that by the name of the Wi-Fi.",
+		       "apps can do that by the name of the Wi-Fi.\n"
+		       "When it works at home only, write the router's public address or a "
+		       "name for it, and forward the UDP port to the server.",
 		.related = "E7 C10",
 	},
 	{

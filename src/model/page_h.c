@@ -48,7 +48,8 @@ static const struct page pages[] = {
 		       "one is in.",
 		.cause = "The route to the LAN is longer than `0.0.0.0/0` and wins. So queries "
 			 "to a server on the LAN leave beside the tunnel, and from there to "
-			 "the provider.",
+			 "the provider. With a split tunnel the same happens to every name "
+			 "server that is in no peer's AllowedIPs.",
 		.tell = "For each server of `/etc/resolv.conf`; it should say `dev wg0`:\n"
 			"    ip route get 192.168.1.1",
 		.fix = "Name a server that is reached through the tunnel, such as the other "
