@@ -169,9 +169,35 @@ static void fs4_no_key_is_left_behind(void **state)
 	assert_false(memory_holds(&s.broken));
 }
 
+/* With nothing done afterwards that would write over what was left. */
+static void fs4_reading_leaves_nothing(void **state)
+{
+	struct config_file f;
+	struct tunnel t;
+	struct diags d;
+	struct secret s;
+	struct buffer text;
+
+	(void)state;
+	make_secret(&s, 4);
+	buffer_init(&text);
+	buffer_append(&text, "[Interface]\n", 12);
+	append_secret(&text, "PrivateKey = ", &s);
+	assert_int_equal(file_parse(&f, "", text.bytes, text.len), 0);
+	buffer_done(&text);
+	diags_init(&d);
+	assert_true(tunnel_read(&f, &t, &d));
+	assert_true(t.model.has_private_key);
+	tunnel_done(&t);
+	diags_done(&d);
+	file_done(&f);
+	assert_false(memory_holds(&s));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fs4_reading_leaves_nothing),
 		cmocka_unit_test(fs4_no_key_is_left_behind),
 	};
 
