@@ -53,6 +53,11 @@ def all_figures():
     rows += [Figure(f"peers.bytes-{n}", f"memory per peer, {n:,} peers", "bytes", 0, False) for n in PEERS[1:]]
     rows += [
         Figure("peers.get-100000", "get of 100,000 peers", "s", 3, False),
+        Figure("wg.setconf", "wg setconf of 100,000 peers", "s", 2, False),
+        Figure("wg.syncconf", "wg syncconf of them, one changed", "s", 2, False),
+        Figure("wg.cpu", "  CPU of wg alone", "s", 2, False),
+        Figure("wg.dump", "wg show dump of them", "s", 2, False),
+        Figure("wg.memory", "  the most memory that wg had", "MB", 0, False),
         Figure("expired.live", "memory per peer, 100,000 sessions live", "bytes", 0, False),
         Figure("expired.after", "  and after all of them expired", "bytes", 0, False),
         Figure("replace.p99-without", "round trip p99, 100,000 peers", "ms", 2, False),
