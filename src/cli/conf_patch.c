@@ -23,17 +23,22 @@ size_t conf_patch_column(const struct conf_patch *c, size_t at)
 	return column + 1;
 }
 
-/* Who could it be: a line of this name and value may hold a key that must not be shown. */
+static bool is_secret(enum keys_id id)
+{
+	return keys_row(id)->flags & KEYS_SECRET;
+}
+
+/* A line of this name, or one that is meant, and value may hold a key that must not be shown. */
 static bool may_be_secret(const char *name, size_t len, const char *value)
 {
-	const enum keys_id id = keys_find(name, len, false);
 	const size_t digits = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 					    "0123456789+/=");
 
 	if (!value[0])
 		return false;
-	return keys_row(id)->flags & KEYS_SECRET ||
-	       keys_row(keys_nearest(name, len, false))->flags & KEYS_SECRET || digits >= 40;
+	if (is_secret(keys_find(name, len, false)) || is_secret(keys_nearest(name, len, false)))
+		return true;
+	return digits >= 40;
 }
 
 /* What is wrong with a line of a known key, for people; NULL: the key is not known. */
