@@ -44,13 +44,6 @@ void keytable_done(struct keytable *t)
 	crypto_wipe(t, sizeof(*t));
 }
 
-void keytable_clear(struct keytable *t)
-{
-	if (t->size)
-		memset(t->slots, 0, t->size * sizeof(*t->slots));
-	t->used = 0;
-}
-
 bool keytable_reserve(struct keytable *t, size_t n)
 {
 	struct keytable grown = *t;

@@ -37,7 +37,6 @@ MUST_CHECK bool keytable_reserve(struct keytable *t, size_t n);
 /* The key must not be in it and must live as long as the entry. Asserts that there is room. */
 void keytable_add(struct keytable *t, const struct key_public *key, struct peer *peer);
 MUST_CHECK struct peer *keytable_find(const struct keytable *t, const struct key_public *key);
-void keytable_clear(struct keytable *t); /* none is in it; its room stays */
 void keytable_remove(struct keytable *t,
 		     const struct key_public *key); /* no-op where it is not there */
 

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "device/offload_join.h"
 #include "device/offload_split.h"
+#include "support_need.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -25,20 +26,6 @@ struct packet {
 
 static struct packet packets[MOST];
 static size_t used;
-
-static void need(bool is_right)
-{
-	if (!is_right)
-		__builtin_trap();
-}
-
-static uint8_t *room(size_t len)
-{
-	uint8_t *const p = malloc(len ? len : 1);
-
-	need(p != NULL);
-	return p;
-}
 
 static uint16_t sum(uint32_t seed, const uint8_t *p, size_t len)
 {
@@ -106,7 +93,7 @@ static bool is_same(const struct packet *want, const uint8_t *got, size_t len)
 
 	if (len != want->len)
 		return false;
-	p = room(len);
+	p = need_room(len);
 	memcpy(p, got, len);
 	if (is_v4(p, len) && p[6] & 0x40 && sum(0, p, 20) == 0xffff)
 		memcpy(p + 4, want->copy + 4, 2);
@@ -146,7 +133,7 @@ static void take_packet(const uint8_t *p, size_t len)
 
 static void take_write(void *ctx, const struct iovec *parts, int count, size_t n)
 {
-	uint8_t *const whole = room((size_t)OFFLOAD_HEADER + OFFLOAD_MAX);
+	uint8_t *const whole = need_room((size_t)OFFLOAD_HEADER + OFFLOAD_MAX);
 	const bool has_header = *(const bool *)ctx;
 	const size_t header = has_header ? OFFLOAD_HEADER : 0;
 	struct offload_split s;
@@ -162,7 +149,7 @@ static void take_write(void *ctx, const struct iovec *parts, int count, size_t n
 	need(offload_split_begin(&s, whole, whole + OFFLOAD_HEADER, len - OFFLOAD_HEADER));
 	need(s.count == n);
 	for (size_t i = 0; i < n; ++i) {
-		uint8_t *const one = room(s.size);
+		uint8_t *const one = need_room(s.size);
 
 		take_packet(one, offload_split_next(&s, one));
 		free(one);
@@ -178,7 +165,7 @@ static const uint8_t *give(struct offload_join *j, const uint8_t *at, const uint
 
 	at += 3;
 	len = len < (size_t)(end - at) ? len : (size_t)(end - at);
-	*p = (struct packet){ room(FRONT + len), room(len), len, false };
+	*p = (struct packet){ need_room(FRONT + len), need_room(len), len, false };
 	memcpy(p->copy, at, len);
 	if (control & LENGTHS)
 		set_lengths(p->copy, len);

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "device/offload_join.h"
 #include "device/offload_split.h"
+#include "support_need.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -23,20 +24,6 @@ struct packet {
 static struct packet packets[MOST];
 static size_t used, seen;
 
-static void need(bool is_right)
-{
-	if (!is_right)
-		__builtin_trap();
-}
-
-static uint8_t *room(size_t len)
-{
-	uint8_t *const p = malloc(len ? len : 1);
-
-	need(p != NULL);
-	return p;
-}
-
 static void free_packets(void)
 {
 	for (size_t i = 0; i < used; ++i) {
@@ -48,13 +35,13 @@ static void free_packets(void)
 
 static void keep(struct offload_split *s)
 {
-	uint8_t *const exact = room(s->size);
+	uint8_t *const exact = need_room(s->size);
 	struct packet *const p = &packets[used++];
 
 	p->len = offload_split_next(s, exact);
 	need(p->len == (used == s->count ? s->last : s->size));
 	p->copy = exact;
-	p->memory = room(FRONT + p->len);
+	p->memory = need_room(FRONT + p->len);
 	memcpy(p->memory + FRONT, exact, p->len);
 }
 
@@ -65,7 +52,7 @@ static void compare(const struct packet *want, const uint8_t *got, size_t len)
 
 static void take_write(void *ctx, const struct iovec *parts, int count, size_t n)
 {
-	uint8_t *const whole = room((size_t)OFFLOAD_HEADER + OFFLOAD_MAX);
+	uint8_t *const whole = need_room((size_t)OFFLOAD_HEADER + OFFLOAD_MAX);
 	struct offload_split s;
 	size_t len = 0;
 
@@ -79,7 +66,7 @@ static void take_write(void *ctx, const struct iovec *parts, int count, size_t n
 	need(offload_split_begin(&s, whole, whole + OFFLOAD_HEADER, len - OFFLOAD_HEADER));
 	need(s.count == n && seen + n <= used);
 	for (size_t i = 0; i < n; ++i) {
-		uint8_t *const one = room(s.size);
+		uint8_t *const one = need_room(s.size);
 
 		compare(&packets[seen++], one, offload_split_next(&s, one));
 		free(one);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit/cipher_choice.h"
 #include "base/bytes.h"
 #include "crypto/crypto.h"
 #include "simpacket.h"
@@ -33,17 +34,6 @@ struct sim_event {
 };
 
 enum { SPARE = 64 };
-
-/* tools/run-tests runs us once more with the other code behind the packet path. */
-static __attribute__((constructor)) void choose_cipher(void)
-{
-	const char *name = getenv("WARREN_TEST_CIPHER");
-	enum crypto_cipher cipher;
-
-	if (name && (!crypto_cipher_from_name(name, &cipher) ||
-		     crypto_choose_cipher(cipher) != CRYPTO_CHOSEN))
-		abort();
-}
 
 uint64_t sim_below(struct sim *s, uint64_t n)
 {

@@ -5,18 +5,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cipher_choice.h"
 #include "crypto/crypto.h"
-
-/* tools/run-tests runs us once more with the other code behind the packet path. */
-static __attribute__((constructor)) void choose_cipher(void)
-{
-	const char *name = getenv("WARREN_TEST_CIPHER");
-	enum crypto_cipher cipher;
-
-	if (name && (!crypto_cipher_from_name(name, &cipher) ||
-		     crypto_choose_cipher(cipher) != CRYPTO_CHOSEN))
-		abort();
-}
 
 /* The length stands before the block, so that ASan still sees each byte beyond its end. */
 union header {

@@ -602,6 +602,34 @@ static void shortcuts_through_changes(void **state)
 	}
 }
 
+/*
+ * A fork made above the level of a shortcut is named by it once what was below has gone. It could
+ * go itself then, with half of its children; the next look-up there would find what is no node.
+ */
+static void a_fork_that_a_shortcut_names_stays(void **state)
+{
+	struct world *w = set_up(1);
+
+	(void)state;
+	for (uint32_t i = 0; i < 16; ++i)
+		insert(w, v4(i << 28 | 2U << 24, 8), 0);
+	settle(w);
+	for (uint32_t i = 0; i < 16; ++i)
+		insert(w, v4(i << 28, 8), 1);
+	for (uint32_t i = 0; i < 16; ++i) {
+		const struct prefix p = v4(i << 28 | 2U << 24, 8);
+
+		assert_true(allowedips_remove(&w->trie, &p, &w->owners[0]));
+		assert_true(naive_remove(w, p, 0));
+		for (uint32_t k = 0; k < 256; ++k) {
+			const struct prefix address = v4(k << 24 | 9, 32);
+
+			check_lookup(w, &address.ip);
+		}
+	}
+	tear_down(w);
+}
+
 /* Forks with much below have a shortcut, and those that find nothing for most hints have none. */
 static void shortcuts_where_they_pay(void **state)
 {
@@ -700,6 +728,7 @@ int main(void)
 		cmocka_unit_test(fa4_trie_survives_allocation_failure),
 		cmocka_unit_test(failed_long_reserve_gives_back),
 		cmocka_unit_test(shortcuts_through_changes),
+		cmocka_unit_test(a_fork_that_a_shortcut_names_stays),
 		cmocka_unit_test(shortcuts_where_they_pay),
 		cmocka_unit_test(shortcuts_are_optional),
 		cmocka_unit_test(a_million_prefixes),

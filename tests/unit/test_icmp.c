@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "guarded.h"
+#include "packets.h"
 #include "support.h"
 
 enum { UDP = 17, TCP = 6, ICMP = 1, ICMP6 = 58, ROUNDS = 2000 };
@@ -40,19 +41,6 @@ static void make6(uint8_t *p, size_t len, uint8_t proto)
 	memcpy(p + 24, to6, 16);
 }
 
-/* RFC 1071 as it is told: 16-bit words, carries added back, one at a time. */
-static uint16_t naive_sum(uint16_t seed, const uint8_t *p, size_t len)
-{
-	uint32_t sum = seed;
-
-	for (size_t i = 0; i < len; ++i) {
-		sum += i % 2 ? p[i] : (uint32_t)p[i] << 8;
-		if (sum > 0xffff)
-			sum -= 0xffff;
-	}
-	return (uint16_t)sum;
-}
-
 static void check4(const uint8_t *packet, const uint8_t *answer, size_t len)
 {
 	const size_t whole = load16_be(packet + 2);
@@ -63,10 +51,10 @@ static void check4(const uint8_t *packet, const uint8_t *answer, size_t len)
 	assert_int_equal(answer[9], ICMP);
 	assert_memory_equal(answer + 12, packet + 16, 4);
 	assert_memory_equal(answer + 16, packet + 12, 4);
-	assert_int_equal(naive_sum(0, answer, 20), 0xffff);
+	assert_int_equal(packet_sum(0, answer, 20), 0xffff);
 	assert_int_equal(load16_be(answer + 20), 0x0301);
 	assert_int_equal(load32_be(answer + 24), 0);
-	assert_int_equal(naive_sum(0, answer + 20, len - 20), 0xffff);
+	assert_int_equal(packet_sum(0, answer + 20, len - 20), 0xffff);
 	assert_memory_equal(answer + 28, packet, len - 28);
 }
 
@@ -83,8 +71,8 @@ static void check6(const uint8_t *packet, const uint8_t *answer, size_t len)
 	assert_memory_equal(answer + 24, packet + 8, 16);
 	assert_int_equal(load16_be(answer + 40), 0x0103);
 	assert_int_equal(load32_be(answer + 44), 0);
-	pseudo = naive_sum((uint16_t)(len - 40 + ICMP6), answer + 8, 32);
-	assert_int_equal(naive_sum(pseudo, answer + 40, len - 40), 0xffff);
+	pseudo = packet_sum((uint16_t)(len - 40 + ICMP6), answer + 8, 32);
+	assert_int_equal(packet_sum(pseudo, answer + 40, len - 40), 0xffff);
 	assert_memory_equal(answer + 48, packet, len - 48);
 }
 

@@ -6,32 +6,9 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "wire.h"
+#include "wire_double.h"
 
 /* What leaves the TUN, and in which sends, when the host takes it all. */
-static struct wire wire;
-
-ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
-{
-	(void)fd;
-	(void)flags;
-	return wire_sendmsg(&wire, m);
-}
-
-static int begin(void **state)
-{
-	(void)state;
-	wire_begin(&wire);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	plane_done(&wire.plane);
-	return 0;
-}
-
 static void super_packets_leave_as_the_slow_splitter_has_them(void **state)
 {
 	static const struct {

@@ -8,32 +8,9 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
-#include "wire.h"
+#include "wire_double.h"
 
 /* What becomes of packets that the host or the core does not take. */
-static struct wire wire;
-
-ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
-{
-	(void)fd;
-	(void)flags;
-	return wire_sendmsg(&wire, m);
-}
-
-static int begin(void **state)
-{
-	(void)state;
-	wire_begin(&wire);
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	plane_done(&wire.plane);
-	return 0;
-}
-
 static uint64_t tx_bytes(void)
 {
 	return wire.plane.pair.host[0].peer->tx_bytes;
