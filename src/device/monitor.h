@@ -19,8 +19,8 @@
  * dies. So the device, its addresses, routes and rules stay, and packets go nowhere else meanwhile
  * (F-P1). It parses nothing that comes from the wire or from the control socket.
  *
- * An engine that hangs is not noticed. A sign of life would wake an idle host; and of what waits for
- * an answer, a control connection looks the same while a million peers are being set.
+ * An engine that hangs is not noticed. A sign of life would wake an idle host; and of what waits
+ * for an answer, a control connection looks the same while a million peers are being set.
  */
 
 /* What an engine is born with. All descriptors are its own. */
