@@ -147,7 +147,9 @@ def fx3_prefix_moves_between_peers_under_load(lab):
     print(f"{moves} moves, {[len(numbers) for numbers in got]} packets")
     assert got[2] == [], "packets to a third peer"
     assert sorted(got[0] + got[1]) == list(range(count)), "lost ownership, or twice"
-    assert all(numbers == sorted(numbers) for numbers in got) and all(got[:2])
+    assert all(got[:2])
+    for numbers in got:  # an address is a flow: with several workers there is no order between them
+        assert sorted(numbers, key=lambda n: n % 250) == sorted(numbers, key=lambda n: (n % 250, n)), "out of order"
     assert moves > 20
 
 
@@ -189,9 +191,12 @@ def fx5_port_and_mark_changed_under_load(lab):
         a.set(f"fwmark {i % 3}")
         assert a.port() == 51000 + i % 7
         time.sleep(0.02)
+    # The other end chooses a worker by address and port: with several, what waits for one when the port changes may be
+    # overtaken by what comes to another.
+    several = int(os.environ.get("WARREN_TEST_WORKERS") or os.cpu_count() // 2) > 1
     for load in loads:
         flow = load.end()[1]
-        assert flow["duplicated"] == flow["reordered"] == 0
+        assert flow["duplicated"] == 0 and flow["reordered"] <= several * 25 * 16, flow
     wait_until(lambda: a.ns.ping("10.9.0.2", 1, wait=0.3), 3)
     assert b.endpoint(b.peer) == f"10.1.0.1:{a.port()}"
     wait_until(lambda: descriptors() == before, 3, f"the same descriptors as before: {before}, {descriptors()}")

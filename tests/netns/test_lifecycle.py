@@ -886,6 +886,7 @@ def fp9_stamp_never_goes_back_over_a_restart(lab):
 
     def restart(text):
         bench.engine.kill()
+        wait_until(lambda: "wga" not in bench.a.ip("-o link"), 5, "the device goes with the last descriptor")
         path.write_text(text)
         bench.engine.socket.unlink(missing_ok=True)
         engine = lab.engine("wga", bench.a)

@@ -422,7 +422,7 @@ def killed_monitor_takes_its_engine_along(lab):
     os.kill(bench.engine.main, signal.SIGKILL)
     wait_until(lambda: pid not in processes(), 2)
     assert bench.engine.process.wait(2) == -signal.SIGKILL
-    assert "wga" not in bench.a.ip("-o link")
+    wait_until(lambda: "wga" not in bench.a.ip("-o link"), 5, "the device goes with the last descriptor")
 
 
 @scenario(lacks=ONE)
