@@ -15,6 +15,7 @@ enum {
 	CLASSES = SIZE_MAX_SMALL / GRAIN,
 	PIECE = 64 * 1024,
 	REGION = 2 << 20, /* pieces are cut from it: one huge page */
+	PIECES = REGION / PIECE,
 	PAGE = 4096,
 	MAPPED = 1 << 20,
 };
@@ -23,29 +24,30 @@ struct block {
 	struct block *next;
 };
 
-struct piece { /* at its own start, PIECE aligned */
-	struct list of_class;
+struct piece {
+	struct list of_class; /* while it has room; or of the empty ones */
 	struct block *free;
-	uint32_t size; /* of a block */
-	uint32_t used;
+	uint32_t size;  /* of a block */
+	uint32_t used;  /* blocks */
 	uint32_t fresh; /* offset of the part that was never taken */
 };
 
+/* At its own start, REGION aligned: a piece that is empty leaves no page behind but this one. */
 struct region {
-	struct region *next;
-	void *mapping;
-	size_t len;
+	struct list of_slab;
+	uint32_t used; /* pieces of a class */
+	bool is_huge;
+	struct piece pieces[PIECES];
 };
+
+static_assert(sizeof(struct region) <= PAGE);
 
 struct slab {
 	pthread_mutex_t lock;
 	struct list partial[CLASSES]; /* pieces with room */
-	struct list empty;            /* pieces of no class; all but the first page is not there */
-	struct region *regions;
-	size_t in_use;     /* pieces of a class */
-	size_t in_waiting; /* empty ones */
-	char *cut;         /* the rest of the newest region */
-	char *cut_end;
+	struct list empty;            /* pieces of no class: nothing of them is there */
+	size_t in_waiting;            /* so many */
+	struct list regions;
 };
 
 /* There under the address sanitizer only: what was given back is not to be touched. */
@@ -80,48 +82,117 @@ static void *map_large(size_t len)
 	return p;
 }
 
-static char *align(char *p, size_t to)
+static struct region *region_of(const void *inside)
 {
-	return p + (-(uintptr_t)p & (to - 1));
+	return (struct region *)((uintptr_t)inside & ~(uintptr_t)(REGION - 1));
 }
 
-/* Huge pages are faster where there are any, but an engine with one peer is to stay small. */
+static struct piece *piece_of(const void *block)
+{
+	return &region_of(block)->pieces[(uintptr_t)block % REGION / PIECE];
+}
+
+static char *start_of(const struct piece *p)
+{
+	struct region *r = region_of(p);
+
+	return (char *)r + (size_t)(p - r->pieces) * PIECE;
+}
+
+/* Of the offset where its blocks begin: the region stands in the first piece. */
+static uint32_t first_of(const struct piece *p)
+{
+	const size_t taken = p == region_of(p)->pieces ? sizeof(struct region) : 0;
+
+	return (uint32_t)((taken + GRAIN - 1) / GRAIN * GRAIN);
+}
+
+/*
+ * Huge pages are faster where there are any, but only for what is wholly in use: elsewhere the
+ * kernel would sooner or later make one of the few pages that are left, and the memory that was
+ * given back would be ours again.
+ */
+static void set_huge(struct region *r, bool is_huge)
+{
+	if (r->is_huge != is_huge)
+		(void)madvise(r, REGION, is_huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	r->is_huge = is_huge;
+}
+
+static struct region *map_region(void)
+{
+	char *mapping = map(2 * (size_t)REGION), *r;
+
+	if (!mapping)
+		return NULL;
+	r = mapping + (-(uintptr_t)mapping & (REGION - 1));
+	if (r > mapping)
+		(void)munmap(mapping, (size_t)(r - mapping));
+	(void)munmap(r + REGION, REGION - (size_t)(r - mapping));
+	return (struct region *)(void *)r;
+}
+
+/* The first one has small pages: an engine with one peer is to stay small. */
 static bool add_region(struct slab *s)
 {
-	struct region *r = malloc(sizeof(*r));
+	struct region *r = map_region();
 
 	if (!r)
 		return false;
-	r->len = 2 * (size_t)REGION;
-	r->mapping = map(r->len);
-	if (!r->mapping) {
-		free(r);
-		return false;
-	}
-	r->next = s->regions;
-	s->cut = align(r->mapping, REGION);
-	s->cut_end = s->cut + REGION;
-	if (s->regions)
-		(void)madvise(s->cut, REGION, MADV_HUGEPAGE);
-	s->regions = r;
+	set_huge(r, !list_empty(&s->regions));
+	list_append(&s->regions, &r->of_slab);
+	for (int i = 0; i < PIECES; ++i)
+		list_append(&s->empty, &r->pieces[i].of_class);
+	s->in_waiting += PIECES;
 	return true;
+}
+
+static void free_region(struct slab *s, struct region *r)
+{
+	for (int i = 0; i < PIECES; ++i)
+		list_remove(&r->pieces[i].of_class);
+	s->in_waiting -= PIECES;
+	list_remove(&r->of_slab);
+	(void)munmap(r, REGION);
 }
 
 static struct piece *take_piece(struct slab *s)
 {
 	struct piece *p;
+	struct region *r;
 
-	if (!list_empty(&s->empty)) {
-		p = list_entry(s->empty.next, struct piece, of_class);
-		list_remove(&p->of_class);
-		--s->in_waiting;
-		return p;
-	}
-	if (s->cut == s->cut_end && !add_region(s))
+	if (list_empty(&s->empty) && !add_region(s))
 		return NULL;
-	p = (struct piece *)(void *)s->cut;
-	s->cut += PIECE;
+	p = list_entry(s->empty.next, struct piece, of_class);
+	list_remove(&p->of_class);
+	--s->in_waiting;
+	r = region_of(p);
+	if (++r->used == PIECES)
+		set_huge(r, true);
 	return p;
+}
+
+/* Memory that is locked (harden.h) wants the other word, which kernels before 5.18 don't know. */
+static void give_to_system(void *p, size_t len)
+{
+	if (madvise(p, len, MADV_DONTNEED) < 0)
+		(void)madvise(p, len, MADV_DONTNEED_LOCKED); /* else it stays ours */
+}
+
+/* An empty region goes too, unless no other has room. */
+static void give_piece(struct slab *s, struct piece *p)
+{
+	struct region *r = region_of(p);
+	const size_t kept = p == r->pieces ? PAGE : 0;
+
+	list_append(&s->empty, &p->of_class);
+	++s->in_waiting;
+	if (!--r->used && s->in_waiting > PIECES) {
+		free_region(s, r);
+		return;
+	}
+	set_huge(r, false);
+	give_to_system(start_of(p) + kept, PIECE - kept);
 }
 
 static uint32_t size_of(size_t len)
@@ -144,8 +215,7 @@ static struct piece *piece_with_room(struct slab *s, uint32_t size)
 	p = take_piece(s);
 	if (!p)
 		return NULL;
-	++s->in_use;
-	*p = (struct piece){ .size = size, .fresh = (sizeof(*p) + GRAIN - 1) / GRAIN * GRAIN };
+	*p = (struct piece){ .size = size, .fresh = first_of(p) };
 	list_append(class, &p->of_class);
 	return p;
 }
@@ -166,7 +236,7 @@ static void *take_small(struct slab *s, uint32_t size)
 		block = p->free;
 		p->free = p->free->next;
 	} else {
-		block = (char *)p + p->fresh;
+		block = start_of(p) + p->fresh;
 		p->fresh += p->size;
 	}
 	++p->used;
@@ -176,16 +246,9 @@ static void *take_small(struct slab *s, uint32_t size)
 	return block;
 }
 
-/* Memory that is locked (harden.h) wants the other word, which kernels before 5.18 don't know. */
-static void give_to_system(void *p, size_t len)
-{
-	if (madvise(p, len, MADV_DONTNEED) < 0)
-		(void)madvise(p, len, MADV_DONTNEED_LOCKED); /* else it stays ours */
-}
-
 static void give_small(struct slab *s, void *block)
 {
-	struct piece *p = (struct piece *)((uintptr_t)block & ~(uintptr_t)(PIECE - 1));
+	struct piece *p = piece_of(block);
 	struct block *b = block;
 
 	if (is_full(p))
@@ -195,12 +258,9 @@ static void give_small(struct slab *s, void *block)
 	poison(b + 1, p->size - sizeof(*b));
 	if (--p->used)
 		return;
-	unpoison(p, PIECE);
+	unpoison(start_of(p), PIECE);
 	list_remove(&p->of_class);
-	list_append(&s->empty, &p->of_class);
-	--s->in_use;
-	++s->in_waiting;
-	give_to_system((char *)p + PAGE, PIECE - PAGE);
+	give_piece(s, p);
 }
 
 static void *take(void *ctx, size_t len)
@@ -243,6 +303,7 @@ struct slab *slab_new(void)
 		return NULL;
 	pthread_mutex_init(&s->lock, NULL);
 	list_init(&s->empty);
+	list_init(&s->regions);
 	for (int i = 0; i < CLASSES; ++i)
 		list_init(&s->partial[i]);
 	return s;
@@ -252,13 +313,12 @@ struct slab *slab_free(struct slab *s)
 {
 	if (!s)
 		return NULL;
-	while (s->regions) {
-		struct region *r = s->regions;
+	while (!list_empty(&s->regions)) {
+		struct region *r = list_entry(s->regions.next, struct region, of_slab);
 
-		s->regions = r->next;
-		unpoison(r->mapping, r->len);
-		(void)munmap(r->mapping, r->len);
-		free(r);
+		list_remove(&r->of_slab);
+		unpoison(r, REGION);
+		(void)munmap(r, REGION);
 	}
 	pthread_mutex_destroy(&s->lock);
 	free(s);
@@ -272,10 +332,15 @@ struct memory slab_memory(struct slab *s)
 
 size_t slab_resident(struct slab *s)
 {
-	size_t bytes;
+	struct list *i;
+	size_t bytes = 0;
 
 	pthread_mutex_lock(&s->lock);
-	bytes = s->in_use * PIECE + s->in_waiting * PAGE;
+	list_each (i, &s->regions) {
+		const struct region *r = list_entry(i, struct region, of_slab);
+
+		bytes += r->is_huge ? REGION : PAGE + r->used * (size_t)PIECE;
+	}
 	pthread_mutex_unlock(&s->lock);
 	return bytes;
 }
