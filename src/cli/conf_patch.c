@@ -2,8 +2,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buffer.h"
+#include "base/bytes.h"
 #include "config/value.h"
 
 void conf_patch_init(struct conf_patch *c, const struct config_file *f)
@@ -28,17 +30,52 @@ static bool is_secret(enum keys_id id)
 	return keys_row(id)->flags & KEYS_SECRET;
 }
 
-/* A line of this name, or one that is meant, and value may hold a key that must not be shown. */
-static bool may_be_secret(const char *name, size_t len, const char *value)
-{
-	const size_t digits = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-					    "0123456789+/=");
+/* Which part of a line may be a key, which must not be shown. */
+enum secret { SECRET_NONE, SECRET_VALUE, SECRET_LINE };
 
-	if (!value[0])
-		return false;
-	if (is_secret(keys_find(name, len, false)) || is_secret(keys_nearest(name, len, false)))
-		return true;
-	return digits >= 40;
+/* A private key whose '=' was left out, or is a colon: all of it stands where a name should. */
+static bool name_holds_key(const char *name, size_t len)
+{
+	static const enum keys_id ids[] = { KEYS_PRIVATE_KEY, KEYS_PRESHARED_KEY };
+
+	for (size_t i = 0; i < ELEMENTS(ids); ++i) {
+		const char *word = keys_row(ids[i])->name;
+
+		if (len > strlen(word) && strncasecmp(name, word, strlen(word)) == 0)
+			return true;
+	}
+	return value_holds_key(name, len);
+}
+
+/* A key ends with '=' itself: what stands before one may be more than a name. */
+static enum secret find_secret(const char *name, size_t len, const char *value)
+{
+	if (name_holds_key(name, len))
+		return SECRET_LINE;
+	if (value[0] &&
+	    (is_secret(keys_find(name, len, false)) || is_secret(keys_nearest(name, len, false)) ||
+	     value_holds_key(value, strlen(value))))
+		return SECRET_VALUE;
+	return SECRET_NONE;
+}
+
+static void say_unrecognized(const struct conf_patch *c, const char *line, size_t len,
+			     const char *hint)
+{
+	const char *value = line[len] ? line + len + 1 : "";
+
+	switch (find_secret(line, len, value)) {
+	case SECRET_NONE:
+		settings_say(&c->settings, 0, hint, "Line unrecognized: `%s'", line);
+		break;
+	case SECRET_VALUE:
+		settings_say(&c->settings, 0, hint, "Line unrecognized: `%.*s=(hidden)'", (int)len,
+			     line);
+		break;
+	case SECRET_LINE:
+		settings_say(&c->settings, 0, hint, "Line unrecognized: `(hidden)'");
+		break;
+	}
 }
 
 /* What is wrong with a line of a known key, for people; NULL: the key is not known. */
@@ -73,11 +110,7 @@ static enum conf_outcome unrecognized(struct conf_patch *c, const char *line)
 		hint = text;
 	}
 	c->value = 0;
-	if (equals && may_be_secret(line, len, equals + 1))
-		settings_say(&c->settings, 0, hint, "Line unrecognized: `%.*s=(hidden)'", (int)len,
-			     line);
-	else
-		settings_say(&c->settings, 0, hint, "Line unrecognized: `%s'", line);
+	say_unrecognized(c, line, len, hint);
 	return CONF_LINE;
 }
 

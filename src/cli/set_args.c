@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "cli/key_file.h"
 #include "config/value.h"
 
@@ -25,6 +26,16 @@ static const struct word {
 	{ "preshared-key", KEYS_PRESHARED_KEY, true, true },
 };
 
+/* Who gives the key itself in the place of its file must not read it in a log. */
+static const char *hint_of_path(const char *path)
+{
+	const size_t len = strlen(path), whole = TEXT_KEY_BASE64 - 1;
+
+	return len <= whole && value_holds_key(path, len)
+		       ? "a file that holds the key is wanted here, not the key"
+		       : path;
+}
+
 static bool read_key(const struct settings *s, const char *path, uint8_t ret[static KEY_LEN])
 {
 	char trailing = '\0';
@@ -33,7 +44,7 @@ static bool read_key(const struct settings *s, const char *path, uint8_t ret[sta
 	case KEY_FILE_OK:
 		return true;
 	case KEY_FILE_NO_OPEN:
-		settings_say(s, 0, path, "fopen: %s", strerror(errno));
+		settings_say(s, 0, hint_of_path(path), "fopen: %s", strerror(errno));
 		break;
 	case KEY_FILE_LENGTH:
 		settings_say(s, 0, path, "Invalid length key in key file");

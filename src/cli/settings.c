@@ -168,19 +168,22 @@ static enum settings_outcome set_endpoint(const struct settings *given, struct m
 	return outcome;
 }
 
-static void warn_of_host_bits(const struct settings *s, size_t at, const struct prefix *prefix)
+/* With the address as it was written, as wg(8) shows it. */
+static void warn_of_host_bits(const struct settings *s, size_t at, const char *item, size_t len,
+			      const struct value_allowed *allowed)
 {
+	const struct prefix *prefix = &allowed->prefix;
+	const size_t sign = allowed->sign != 0;
 	struct prefix masked = *prefix;
-	char ip[TEXT_IP], right[TEXT_PREFIX], hint[TEXT_PREFIX + 16];
+	char right[TEXT_PREFIX], hint[TEXT_PREFIX + 16];
 
 	prefix_mask(&masked);
 	if (ip_equal(&masked.ip, &prefix->ip))
 		return;
-	text_from_ip(&prefix->ip, ip);
 	text_from_prefix(&masked, right);
 	(void)snprintf(hint, sizeof(hint), "that is %s", right); /* fits */
-	settings_say(s, at, hint, "Warning: AllowedIP has nonzero host part: %s/%u", ip,
-		     prefix->bits);
+	settings_say(s, at, hint, "Warning: AllowedIP has nonzero host part: %.*s",
+		     (int)(len - sign), item + sign);
 }
 
 /* An item of the list that is wrong: the address, or what follows its slash. */
@@ -212,7 +215,7 @@ static enum settings_outcome add_allowed(const struct settings *s, struct model_
 	}
 	if (allowed.sign)
 		p->replace_allowed = false;
-	warn_of_host_bits(s, at, &allowed.prefix);
+	warn_of_host_bits(s, at, item, len, &allowed);
 	return model_add_allowed(p, &allowed.prefix, allowed.sign == '-') ? SETTINGS_DONE
 									  : out_of_memory(s);
 }

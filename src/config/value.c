@@ -35,6 +35,11 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+static bool is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static uint32_t digit_value(char c)
 {
 	if (is_digit(c))
@@ -117,6 +122,18 @@ enum value_error value_key(const char *text, size_t len, uint8_t ret[static KEY_
 	good = text_base64_to_key(copy, ret);
 	explicit_bzero(copy, sizeof(copy));
 	return good ? VALUE_OK : VALUE_KEY;
+}
+
+bool value_holds_key(const char *text, size_t len)
+{
+	enum { SHORTEST = 40 }; /* some may be missing at its end */
+	size_t run = 0;
+
+	for (size_t i = 0; i < len && run < SHORTEST; ++i)
+		run = is_digit(text[i]) || is_letter(text[i]) || text[i] == '+' || text[i] == '/'
+			      ? run + 1
+			      : 0;
+	return run == SHORTEST;
 }
 
 enum value_error value_keepalive(const char *text, size_t len, uint16_t *ret)

@@ -41,6 +41,8 @@ MUST_CHECK enum value_error value_port(const char *text, size_t len, uint16_t *r
 MUST_CHECK enum value_error value_fwmark(const char *text, size_t len, uint32_t *ret);
 /* Constant time in the characters of a key of the right length. */
 MUST_CHECK enum value_error value_key(const char *text, size_t len, uint8_t ret[static KEY_LEN]);
+/* Anywhere in it; or most of one, with its end cut off. */
+MUST_CHECK bool value_holds_key(const char *text, size_t len);
 MUST_CHECK enum value_error value_keepalive(const char *text, size_t len, uint16_t *ret);
 
 /* Slices of the text. Without brackets the last colon splits: "::1:5" is host "::1", port "5". */

@@ -324,6 +324,12 @@ ODD_LINES = ["Address = 10.0.0.1/24", "PrivateKey =", "AllowedIPs =", "ListenPor
              "\ufeff[Interface]", "ListenPort = 1\0 2", "\0", "FwMark = 0x1 # \0", "Listen Port = 7", "n\u00e4 = 1"]
 
 
+# Private keys that stand where none is looked for.
+SECRET = base64.b64encode(bytes(range(100, 132)))
+KEY_LINES = [SECRET, b"PrivateKey: " + SECRET, b"PrivateKey " + SECRET, b"PresharedKey" + SECRET[:-1], b"key = '" + SECRET + b"'",
+             b"PostUp = wg set %i private-key <(echo " + SECRET + b")"]
+
+
 def file_of(r, lines):
     end = r.choice(["\n", "\n", "\n", "\r\n"])
     return (end.join(lines) + r.choice([end, end, ""])).encode()
@@ -340,6 +346,10 @@ def conf_cases(r):
     for line in ODD_LINES:
         for before in ("[Interface]\n", "[Peer]\nPublicKey=" + PUBLICS[0] + "\n", ""):
             yield case("setconf", (before + line + "\n").encode())
+    for line in KEY_LINES:
+        yield case("setconf", b"[Interface]\n" + line + b"\n", answer=b"errno=0\n\n")
+        yield case("syncconf", line, answer=b"errno=0\n\n")
+    yield case("addconf", b"[Peer]\nPublicKey=" + PUBLICS[0].encode() + b"\nAllowedIPs=FD00::1/64,-10.0.0.1/08\n", answer=b"errno=0\n\n")
     for verb in ("setconf", "addconf", "syncconf"):
         yield case(verb, b"")
         yield case(verb, b"\n\n# nothing\n")

@@ -60,10 +60,20 @@ def secrets_are_hidden(case, theirs):
     quoted = re.search(rb"Key is not the correct length or format: `([^'\n]*)'", text)
     if quoted and quoted.group(1) not in peer_keys(case):
         text = text.replace(quoted.group(0), b"Key is not the correct length or format: `(hidden)'")
-    line = re.search(rb"Line unrecognized: `([^=\n]*)=([^\n]+)'", text)
-    if line and (re.fullmatch(rb"(?i)(private?|preshared)key", line.group(1)) or re.match(rb"[A-Za-z0-9+/=]{40}", line.group(2))):
-        text = text.replace(line.group(0), b"Line unrecognized: `" + line.group(1) + b"=(hidden)'")
+    line = re.search(rb"Line unrecognized: `([^=\n]*)(?:=([^\n]*))?'\n", text)
+    if line:
+        text = text.replace(line.group(0), b"Line unrecognized: `%s'\n" % without_key(line.group(1), line.group(2)))
     return dataclasses.replace(theirs, stderr=text) if text != theirs.stderr else None
+
+
+def without_key(name, value):
+    """A line as it may be shown. value is None where no = stands."""
+    key = re.compile(rb"[A-Za-z0-9+/]{40}")
+    if key.search(name) or re.match(rb"(?i)(private|preshared)key.", name):
+        return b"(hidden)"
+    if value and (key.search(value) or re.fullmatch(rb"(?i)(private?|preshared)key", name)):
+        return name + b"=(hidden)"
+    return name if value is None else name + b"=" + value
 
 
 def peer_keys(case):

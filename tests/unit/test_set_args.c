@@ -173,11 +173,51 @@ static void fs10_secrets_are_not_quoted(void **state)
 	model_done(&m);
 }
 
+static void say_hint(void *ctx, size_t at, const char *words, const char *hint)
+{
+	(void)at;
+	buffer_printf(ctx, "%s; %s\n", words, hint ? hint : "");
+}
+
+/* The key itself in the place of its file: F-S10. */
+static void fs10_key_for_a_file_is_not_quoted(void **state)
+{
+	static char word[] = "private-key", path[] = "/nonexistent/key", key[] = A;
+	static const struct {
+		char *value;
+		const char *words;
+	} files[] = {
+		{ path, "fopen: No such file or directory; /nonexistent/key\n" },
+		{ key, "fopen: No such file or directory; a file that holds the key is wanted "
+		       "here, not the key\n" },
+	};
+	struct buffer words;
+	struct set_args args;
+	struct model patch;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(files); ++i) {
+		char *const argv[] = { word, files[i].value, NULL };
+
+		buffer_init(&words);
+		model_init(&patch);
+		set_args_init(&args);
+		args.settings.say = say_hint;
+		args.settings.ctx = &words;
+		assert_false(set_args_parse(&args, 2, argv, &patch));
+		buffer_append(&words, "", 1);
+		assert_string_equal(words.bytes, files[i].words);
+		model_done(&patch);
+		buffer_done(&words);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_row),
 		cmocka_unit_test(fs10_secrets_are_not_quoted),
+		cmocka_unit_test(fs10_key_for_a_file_is_not_quoted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
