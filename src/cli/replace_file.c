@@ -8,13 +8,21 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+/* The access list of a file that has one: acl(5). */
+#define ACCESS_LIST "system.posix_acl_access"
+enum { ACCESS_LIST_ROOM = 4 + 256 * 8 };
 
 struct target {
 	char *path; /* no link */
 	const char *name;
 	int folder;
 	struct stat was;
+	uint8_t list[ACCESS_LIST_ROOM];
+	ssize_t list_len; /* negative: none, or one that is too long for us */
+	bool list_too_long;
 	char temporary[48];
 };
 
@@ -54,6 +62,12 @@ static bool has_bytes(int fd, const char *bytes, size_t len)
 	return same && at == len;
 }
 
+static void read_list(struct target *t, int fd)
+{
+	t->list_len = fgetxattr(fd, ACCESS_LIST, t->list, sizeof(t->list));
+	t->list_too_long = t->list_len < 0 && errno == ERANGE;
+}
+
 static int check_old(struct target *t, const char *old, size_t len)
 {
 	const int fd = openat(t->folder, t->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -67,6 +81,7 @@ static int check_old(struct target *t, const char *old, size_t len)
 		status = -EINVAL;
 	else if (!has_bytes(fd, old, len))
 		status = -ESTALE;
+	read_list(t, fd);
 	close(fd);
 	return status;
 }
@@ -100,13 +115,28 @@ static int write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
-/* Who may not keep the owner keeps the others out. */
+/* The old one's list, or none: new files may get one from the folder. */
+static bool take_over_list(const struct target *t, int fd)
+{
+	if (t->list_len > 0)
+		return fsetxattr(fd, ACCESS_LIST, t->list, (size_t)t->list_len, 0) == 0;
+	if (t->list_too_long)
+		return false;
+	return fremovexattr(fd, ACCESS_LIST) == 0 || errno == ENODATA || errno == EOPNOTSUPP;
+}
+
+/*
+ * Who may not keep the owner keeps the others out. With a list, the mode's bits of the group are
+ * the most that anybody of it may do: without it they would open the file to the group.
+ */
 static int take_over(const struct target *t, int fd, bool private)
 {
 	mode_t mode = t->was.st_mode & 0777;
 
 	if (fchown(fd, t->was.st_uid, t->was.st_gid) < 0)
 		mode &= 0700;
+	if (!take_over_list(t, fd))
+		mode &= ~(mode_t)070;
 	if (private)
 		mode = 0600;
 	return fchmod(fd, mode) < 0 ? -errno : 0;
