@@ -123,20 +123,44 @@ static bool removes_addresses(const struct model *patch)
 	return false;
 }
 
+/* Can some of it be in force when the kernel refuses the rest? Not what it refuses at first sight.
+ */
+static bool may_be_half_done(int error, const struct model *patch)
+{
+	const int settings = patch->has_private_key + patch->has_listen_port + patch->has_fwmark +
+			     patch->replace_peers;
+
+	if (error == -ENODEV || error == -EOPNOTSUPP || error == -EPERM ||
+	    error == -EPROTONOSUPPORT)
+		return false;
+	return patch->peer_count || settings > 1;
+}
+
+void devices_explain_kernel(int error, size_t settled, const struct model *patch, struct diag *why)
+{
+	if (settled)
+		diag_set(why, DIAG_ERROR, "kernel-set", 0,
+			 "%s; the first %zu of %zu peers were changed before that, and perhaps "
+			 "some of what follows",
+			 strerror(-error), settled, patch->peer_count);
+	else if (may_be_half_done(error, patch))
+		diag_set(why, DIAG_ERROR, "kernel-set", 0,
+			 "%s; what comes before the part that was refused may have been changed",
+			 strerror(-error));
+	else
+		diag_set(why, DIAG_ERROR, "kernel-set", 0, "%s", strerror(-error));
+	if (error == -EINVAL && removes_addresses(patch))
+		(void)snprintf(why->hint, sizeof(why->hint), "%s", /* fits */
+			       "Linux before 6.16 takes no \"-\" before an allowed address");
+}
+
 static int set_kernel(const struct device *d, const struct model *patch, struct diag *why)
 {
 	size_t settled = 0;
 	const int error = wg_netlink_set(d->name, patch, &settled);
 
-	if (error && settled)
-		diag_set(why, DIAG_ERROR, "kernel-set", 0,
-			 "%s; the first %zu of %zu peers were changed before that",
-			 strerror(-error), settled, patch->peer_count);
-	else if (error)
-		diag_set(why, DIAG_ERROR, "kernel-set", 0, "%s", strerror(-error));
-	if (error == -EINVAL && removes_addresses(patch))
-		(void)snprintf(why->hint, sizeof(why->hint), "%s", /* fits */
-			       "Linux before 6.16 takes no \"-\" before an allowed address");
+	if (error)
+		devices_explain_kernel(error, settled, patch, why);
 	return error;
 }
 

@@ -45,5 +45,8 @@ struct device {
 void device_init(struct device *d, const char *dir, const char *name);
 /* By which of the two it is reached now. Says nothing about whether the kernel knows it. */
 MUST_CHECK enum device_kind device_kind(const struct device *d);
+/* Why a set of the kernel driver failed, and what may have changed all the same: the kernel applies
+ * a request piece by piece, and takes nothing back. settled as wg_netlink_set gives it. */
+void devices_explain_kernel(int error, size_t settled, const struct model *patch, struct diag *why);
 
 #endif

@@ -561,6 +561,40 @@ static void device_without_socket_is_the_kernels(void **state)
 	}
 }
 
+/* The kernel takes nothing back: what is said of a failure must not promise that. */
+static void what_the_kernel_may_have_changed_is_said(void **state)
+{
+	static const char some[] = "what comes before the part that was refused may have";
+	static const char first[] = "the first 1 of 2 peers were changed before that, and perhaps";
+	struct model_peer peers[2] = { 0 };
+	const struct {
+		int error;
+		size_t settled;
+		struct model patch;
+		const char *words; /* NULL: nothing but the error */
+	} rows[] = {
+		{ -EADDRINUSE, 0, { .has_listen_port = true }, NULL },
+		{ -EADDRINUSE, 0, { .has_listen_port = true, .has_fwmark = true }, some },
+		{ -EINVAL, 0, { .peers = peers, .peer_count = 2 }, some },
+		{ -EINVAL, 1, { .peers = peers, .peer_count = 2 }, first },
+		{ -ENODEV, 0, { .peers = peers, .peer_count = 2 }, NULL },
+		{ -EPERM, 0, { .has_listen_port = true, .has_fwmark = true }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(rows); ++i) {
+		struct diag why = { 0 };
+		const char *error = strerror(-rows[i].error);
+
+		devices_explain_kernel(rows[i].error, rows[i].settled, &rows[i].patch, &why);
+		assert_memory_equal(why.text, error, strlen(error));
+		if (rows[i].words)
+			assert_non_null(strstr(why.text, rows[i].words));
+		else
+			assert_string_equal(why.text, error);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -579,6 +613,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(failed_set_says_why, setup, teardown),
 		cmocka_unit_test_setup_teardown(device_without_socket_is_the_kernels, setup,
 						teardown),
+		cmocka_unit_test(what_the_kernel_may_have_changed_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
