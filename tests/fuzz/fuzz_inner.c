@@ -25,15 +25,21 @@ static bool same_sum(uint16_t a, uint16_t b)
 	return a % 0xffff == b % 0xffff;
 }
 
+/* RFC 6040 4.2, by the inner mark and the outer one. What is not ECN capable stays as it is. */
+static const uint8_t marked[4][4] = {
+	[1] = { 1, 1, 1, 3 },
+	[2] = { 2, 1, 2, 3 },
+	[3] = { 3, 3, 3, 3 },
+};
+
 static void check_mark(uint8_t *packet, const struct inner *in, uint8_t outer_tos)
 {
 	const bool v4 = packet[0] >> 4 == 4;
 	const uint16_t sum = v4 ? sum_of(packet) : 0;
 	struct inner after;
-	uint8_t expect = in->tos;
+	const uint8_t expect =
+		(uint8_t)(in->tos - in->tos % 4 + marked[in->tos % 4][outer_tos % 4]);
 
-	if (outer_tos % 4 == 3 && in->tos % 4 != 0)
-		expect |= 3;
 	inner_ecn_decapsulate(packet, outer_tos);
 	if (inner_parse(packet, in->len, &after) != INNER_OK || after.tos != expect)
 		__builtin_trap();
