@@ -46,9 +46,13 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0 || strcmp(word, c) == 0;
 }
 
-/* Whoever started us with one of them closed would find the TUN in its place. */
+/*
+ * Whoever started us with one of them closed would find the TUN in its place. What is written to a
+ * closed output fails, as it would without us: a key must not vanish and be called a success.
+ */
 static void fill_standard_streams(void)
 {
+	const bool has_output = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
 	int fd;
 
 	do
@@ -56,6 +60,11 @@ static void fill_standard_streams(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
+	fd = has_output ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)dup2(fd, STDOUT_FILENO); /* at worst it takes what it is given */
+	close(fd);
 }
 
 int main(int argc, char *argv[])

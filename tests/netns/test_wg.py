@@ -240,6 +240,8 @@ def output_that_nobody_takes_is_a_failure(lab):
         with open("/dev/full", "w") as full:
             done = subprocess.run([name, *argv], executable=warren_path(), stdout=full, stderr=subprocess.PIPE, text=True)
         assert done.returncode == 1 and "No space left on device" in done.stderr
+        done = subprocess.run([name, *argv], executable=warren_path(), stderr=subprocess.PIPE, text=True, preexec_fn=lambda: os.close(1))
+        assert done.returncode == 1 and "Bad file descriptor" in done.stderr
         for action, code in ((signal.SIG_DFL, -signal.SIGPIPE), (signal.SIG_IGN, 1)):
             reader, writer = os.pipe()
             os.close(reader)
