@@ -6,14 +6,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/check_out.h"
 #include "cli/out.h"
 #include "cli/replace_file.h"
+#include "config/line.h"
 
 /* The edits of one file, in the order of the findings: by place, never two at one. */
 struct fix {
 	const struct check_run *run;
 	const struct config_file *file;
 	const char *path;
+	size_t first; /* its findings */
+	size_t end;
 	bool text; /* bytes change */
 	bool mode; /* access changes */
 };
@@ -27,12 +31,18 @@ static const struct finding *finding_of(const struct fix *x, size_t i)
 {
 	const struct finding *f = &x->run->findings.items[i];
 
-	return f->at.file == x->path && f->edit != EDIT_NONE ? f : NULL;
+	return f->edit != EDIT_NONE ? f : NULL;
 }
 
 static void look(struct fix *x)
 {
-	for (size_t i = 0; i < x->run->findings.count; ++i) {
+	const struct findings *all = &x->run->findings;
+
+	while (x->first < all->count && all->items[x->first].at.file != x->path)
+		++x->first;
+	for (x->end = x->first; x->end < all->count && all->items[x->end].at.file == x->path;)
+		++x->end;
+	for (size_t i = x->first; i < x->end; ++i) {
 		const struct finding *f = finding_of(x, i);
 
 		x->text = x->text || (f && is_text_edit(f));
@@ -40,13 +50,33 @@ static void look(struct fix *x)
 	}
 }
 
+/* Findings are sorted by file and line: where those of this line, or behind it, begin. */
+static size_t first_of(const struct fix *x, unsigned int line)
+{
+	size_t low = x->first, high = x->end;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (x->run->findings.items[middle].at.line < line)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_of_line(const struct fix *x, size_t i, unsigned int line)
+{
+	return i < x->end && x->run->findings.items[i].at.line == line;
+}
+
 static bool has_edit(const struct fix *x, unsigned int line)
 {
-	for (size_t i = 0; i < x->run->findings.count; ++i) {
+	for (size_t i = first_of(x, line); is_of_line(x, i, line); ++i) {
 		const struct finding *f = finding_of(x, i);
 
-		if (f && ((f->edit == EDIT_REPLACE && f->at.line == line) ||
-			  (f->edit == EDIT_DROP_BOM && line == 1)))
+		if (f && is_text_edit(f)) /* a BOM is on line 1 */
 			return true;
 	}
 	return false;
@@ -58,10 +88,10 @@ static void append_fixed(const struct fix *x, unsigned int line, const char *tex
 {
 	size_t at = 0;
 
-	for (size_t i = 0; i < x->run->findings.count; ++i) {
+	for (size_t i = first_of(x, line); is_of_line(x, i, line); ++i) {
 		const struct finding *f = finding_of(x, i);
 
-		if (!f || f->edit != EDIT_REPLACE || f->at.line != line || f->at.column - 1 < at ||
+		if (!f || f->edit != EDIT_REPLACE || f->at.column - 1 < at ||
 		    f->at.column - 1 + f->at.length > len)
 			continue;
 		buffer_append(b, text + at, f->at.column - 1 - at);
@@ -81,7 +111,7 @@ static void fixed_bytes(const struct fix *x, struct buffer *b)
 	const struct config_file *f = x->file;
 	bool keeps_bom = f->bom;
 
-	for (size_t i = 0; i < x->run->findings.count; ++i) {
+	for (size_t i = x->first; i < x->end; ++i) {
 		const struct finding *found = finding_of(x, i);
 
 		keeps_bom = keeps_bom && !(found && found->edit == EDIT_DROP_BOM);
@@ -98,21 +128,32 @@ static void fixed_bytes(const struct fix *x, struct buffer *b)
 
 enum { CONTEXT = 3 };
 
-static void print_line(const struct fix *x, size_t i, char sign, bool fixed, struct out *o)
+/* What is edited is no secret, but what stands beside it may be. */
+static void print_line(const struct fix *x, size_t i, char sign, struct out *o)
 {
 	const struct file_line *l = &x->file->lines[i];
-	struct buffer b;
+	struct file_line fixed = { 0 };
+	struct buffer bytes, shown;
 
-	buffer_init(&b);
-	if (fixed) /* only values that are no secret are ever edited */
-		append_fixed(x, (unsigned int)i + 1, l->text, l->len, &b);
-	else
-		check_masked(l, &b);
-	if (buffer_ok(&b))
-		out_printf(o, "%c%s%.*s\n", sign,
-			   sign == '-' && i == 0 && x->file->bom ? "<BOM>" : "", (int)b.len,
-			   b.len ? b.bytes : "");
-	buffer_done(&b);
+	buffer_init(&bytes);
+	buffer_init(&shown);
+	append_fixed(x, (unsigned int)i + 1, l->text, l->len, &bytes);
+	buffer_append(&bytes, "", 1);
+	if (buffer_ok(&bytes)) {
+		fixed.text = bytes.bytes;
+		fixed.len = (uint32_t)bytes.len - 1;
+		line_scan(&fixed);
+		check_masked(sign == '+' ? &fixed : l, &shown);
+	}
+	buffer_append(&shown, "\n",
+		      2); /* with the NUL; lines may be longer than out_printf likes */
+	if (buffer_ok(&shown)) {
+		out_text(o, sign == '-' ? "-" : sign == '+' ? "+" : " ");
+		out_text(o, sign == '-' && i == 0 && x->file->bom ? "<BOM>" : "");
+		out_text(o, shown.bytes);
+	}
+	buffer_done(&bytes);
+	buffer_done(&shown);
 }
 
 static size_t hunk_end(const struct fix *x, size_t first)
@@ -130,18 +171,27 @@ static void print_hunk(const struct fix *x, size_t from, size_t end, struct out 
 	out_printf(o, "@@ -%zu,%zu +%zu,%zu @@\n", from + 1, end - from, from + 1, end - from);
 	for (size_t i = from; i < end; ++i) {
 		if (!has_edit(x, (unsigned int)i + 1)) {
-			print_line(x, i, ' ', false, o);
+			print_line(x, i, ' ', o);
 			continue;
 		}
-		print_line(x, i, '-', false, o);
-		print_line(x, i, '+', x->file->lines[i].kind == FILE_ENTRY, o);
+		print_line(x, i, '-', o);
+		print_line(x, i, '+', o);
 	}
+}
+
+static void print_path(const char *before, const char *path, struct out *o)
+{
+	out_text(o, before);
+	check_print_plain(path, o);
+	out_text(o, "\n");
 }
 
 static void print_diff(const struct fix *x, struct out *o)
 {
-	if (x->text)
-		out_printf(o, "--- %s\n+++ %s\n", x->path, x->path);
+	if (x->text) {
+		print_path("--- ", x->path, o);
+		print_path("+++ ", x->path, o);
+	}
 	for (size_t i = 0; x->text && i < x->file->line_count; ++i)
 		if (has_edit(x, (unsigned int)i + 1)) {
 			const size_t end = hunk_end(x, i);
@@ -150,7 +200,7 @@ static void print_diff(const struct fix *x, struct out *o)
 			i = end - 1;
 		}
 	if (x->mode)
-		out_printf(o, "chmod 600 %s\n", x->path);
+		print_path("chmod 600 ", x->path, o);
 }
 
 /* Writing */

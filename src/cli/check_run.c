@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "config/check.h"
 #include "config/tunnel_read.h"
 #include "net/observe.h"
@@ -150,16 +151,44 @@ static void mask_runs(char *text, size_t len)
 	}
 }
 
-static bool hides_value(const struct file_line *l)
+static bool is_entry(const struct file_line *l)
 {
-	if (l->kind != FILE_ENTRY)
-		return false;
-	return l->id == KEYS_UNKNOWN || keys_row(l->id)->flags & KEYS_SECRET;
+	return l->kind == FILE_ENTRY || l->kind == FILE_OWN;
 }
 
-static bool is_control(char c)
+static bool hides_value(const struct file_line *l)
 {
-	return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+	return is_entry(l) &&
+	       (l->id == KEYS_UNKNOWN || keys_row((enum keys_id)l->id)->flags & KEYS_SECRET);
+}
+
+/* A key that nobody knows may be the rest of one that was broken over two lines. */
+static bool hides_key(const struct file_line *l)
+{
+	enum { WORD_MAX = 24 };
+
+	if (!is_entry(l) || l->id != KEYS_UNKNOWN)
+		return false;
+	for (size_t i = 0; i < l->key.len; ++i) {
+		const char c = l->text[l->key.at + i];
+
+		if (c == '+' || c == '/' || (c >= '0' && c <= '9'))
+			return true;
+	}
+	return l->key.len > WORD_MAX;
+}
+
+void check_disarm(char *text, size_t len)
+{
+	uint32_t code;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_next(text + i, len - i, &code);
+		if (code == '\t' ||
+		    (code == UTF8_WRONG ? (text[i] & 0xe0) != 0x80 : !utf8_is_control(code)))
+			continue;
+		memset(text + i, '?', n);
+	}
 }
 
 void check_masked(const struct file_line *l, struct buffer *b)
@@ -173,12 +202,12 @@ void check_masked(const struct file_line *l, struct buffer *b)
 	text = b->bytes + start;
 	if (hides_value(l))
 		mask(text + l->value.at, l->len - l->value.at);
+	if (hides_key(l))
+		mask(text + l->key.at, l->key.len);
 	if (l->kind == FILE_JUNK) /* what it means nobody knows */
 		mask(text, l->len);
 	mask_runs(text, l->len);
-	for (size_t i = 0; i < l->len; ++i)
-		if (is_control(text[i]))
-			text[i] = '?';
+	check_disarm(text, l->len);
 }
 
 const char *check_severity_name(const struct finding *f)

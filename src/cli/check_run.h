@@ -33,6 +33,8 @@ const struct file_line *check_run_line(const struct check_run *r, const struct p
 /* The text of a line as it may be shown: whatever could be a secret is written as stars, one for
  * each byte, and what a terminal could obey as question marks. */
 void check_masked(const struct file_line *l, struct buffer *b);
+/* What a terminal could obey becomes question marks, as many as it has bytes. */
+void check_disarm(char *text, size_t len);
 const char *check_severity_name(const struct finding *f); /* "error" */
 
 #endif

@@ -28,21 +28,23 @@ static const char *plain(bool colour)
 	return colour ? "\33[0m" : "";
 }
 
-/* Names of files come from whoever named them, and stand in the words of findings too: what a
- * terminal would obey is a question mark. */
-static void print_plain(const char *name, struct out *o)
+/* Names of files come from whoever named them, and stand in the words of findings too. */
+void check_print_plain(const char *name, struct out *o)
 {
-	for (; *name; ++name) {
-		const char text[] = { (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name,
-				      '\0' };
+	struct buffer b;
 
-		out_text(o, text);
+	buffer_init(&b);
+	buffer_append(&b, name, strlen(name) + 1);
+	if (buffer_ok(&b)) {
+		check_disarm(b.bytes, b.len - 1);
+		out_text(o, b.bytes);
 	}
+	buffer_done(&b);
 }
 
 static void print_place(const struct place *at, struct out *o)
 {
-	print_plain(at->file, o);
+	check_print_plain(at->file, o);
 	if (at->line)
 		out_printf(o, ":%u", at->line);
 	if (at->line && at->column)
@@ -83,10 +85,10 @@ static void print_source(const struct check_run *r, const struct finding *f, boo
 		++before;
 	if (before > SHOWN / 2)
 		from = before - SHOWN / 2;
-	while (from < b.len && continues(b.bytes[from]))
+	while (from < before && continues(b.bytes[from]))
 		++from;
 	len = b.len - from < SHOWN ? b.len - from : SHOWN;
-	while (from + len < b.len && continues(b.bytes[from + len]))
+	for (size_t i = 0; i < 3 && from + len < b.len && continues(b.bytes[from + len]); ++i)
 		++len;
 	marked = f->at.column && f->at.length ? f->at.length : b.len - before;
 	if (marked > from + len - before)
@@ -108,7 +110,7 @@ static void print_finding(const struct check_run *r, const struct finding *f, bo
 	print_place(&f->at, o);
 	out_printf(o, ":%s %s%s:%s ", plain(colour), tint(colour, f), check_severity_name(f),
 		   plain(colour));
-	print_plain(f->cause ? f->cause : "", o);
+	check_print_plain(f->cause ? f->cause : "", o);
 	out_printf(o, " [%s]\n", f->id);
 	print_source(r, f, colour, o);
 	if (f->related.file) {
@@ -118,7 +120,7 @@ static void print_finding(const struct check_run *r, const struct finding *f, bo
 	}
 	if (f->fix && f->fix[0]) {
 		out_text(o, "      = fix: ");
-		print_plain(f->fix, o);
+		check_print_plain(f->fix, o);
 		out_text(o, "\n");
 	}
 }

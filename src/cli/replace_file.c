@@ -160,8 +160,8 @@ static int replace(struct target *t, const char *bytes, size_t len, bool private
 		status = -errno;
 	if (status < 0)
 		(void)unlinkat(t->folder, t->temporary, 0); /* the failure before it counts */
-	else if (fsync(t->folder) < 0)
-		status = -errno;
+	else
+		(void)fsync(t->folder); /* old or new, it is whole; some file systems refuse */
 	return status;
 }
 
@@ -186,8 +186,12 @@ int replace_mode(const char *path)
 
 	if (status == 0) {
 		fd = openat(t.folder, t.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		status = fd < 0 || fchmod(fd, 0600) < 0 ? -errno : 0;
+		status = fd < 0 || fstat(fd, &t.was) < 0 ? -errno : 0;
 	}
+	if (status == 0 && !S_ISREG(t.was.st_mode)) /* /dev/null, say */
+		status = -EINVAL;
+	if (status == 0 && fchmod(fd, 0600) < 0)
+		status = -errno;
 	if (fd >= 0)
 		close(fd);
 	close_target(&t);

@@ -101,6 +101,8 @@ static int add_node(const struct host_facts *h, struct host_file *f, const char 
 
 	if (stat(path, &st) < 0)
 		return -errno;
+	if (f->node_count == 0 && !S_ISREG(st.st_mode))
+		return -EINVAL; /* a terminal, say: who may use it is not who may read a file */
 	private = group_is_private(h, st.st_uid, st.st_gid);
 	node = host_add_node(f);
 	if (!node)
