@@ -110,13 +110,12 @@ static uint32_t first_of(const struct piece *p)
 /*
  * Huge pages are faster where there are any, but only for what is wholly in use: elsewhere the
  * kernel would sooner or later make one of the few pages that are left, and the memory that was
- * given back would be ours again.
+ * given back would be ours again. Some hosts have them wherever nobody says no.
  */
 static void set_huge(struct region *r, bool is_huge)
 {
-	if (r->is_huge != is_huge)
-		(void)madvise(r, REGION, is_huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	r->is_huge = is_huge;
+	(void)madvise(r, REGION, is_huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	r->is_huge = is_huge; /* behind the call: the first page must not come before it */
 }
 
 static struct region *map_region(void)
@@ -167,7 +166,7 @@ static struct piece *take_piece(struct slab *s)
 	list_remove(&p->of_class);
 	--s->in_waiting;
 	r = region_of(p);
-	if (++r->used == PIECES)
+	if (++r->used == PIECES && !r->is_huge)
 		set_huge(r, true);
 	return p;
 }
@@ -191,7 +190,8 @@ static void give_piece(struct slab *s, struct piece *p)
 		free_region(s, r);
 		return;
 	}
-	set_huge(r, false);
+	if (r->is_huge)
+		set_huge(r, false);
 	give_to_system(start_of(p) + kept, PIECE - kept);
 }
 

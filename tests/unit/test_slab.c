@@ -109,8 +109,8 @@ static size_t resident(void)
 	return here * PAGE;
 }
 
-/* In how much of the process huge pages are asked for. */
-static size_t welcome(void)
+/* How much of the process has this flag: " hg" huge pages, please; " nh" none. */
+static size_t flagged(const char *flag)
 {
 	char line[4096];
 	unsigned long size = 0, sum = 0;
@@ -119,11 +119,28 @@ static size_t welcome(void)
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f)) {
 		(void)sscanf(line, "Size: %lu kB", &size);
-		if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " hg"))
+		if (strncmp(line, "VmFlags:", 8) == 0 && strstr(line, flag))
 			sum += size * 1024;
 	}
 	(void)fclose(f);
 	return sum;
+}
+
+/* Also where the host has huge pages for all who don't refuse them. */
+static void one_block_refuses_a_huge_page(void **state)
+{
+	struct slab *s = slab_new();
+	struct memory m = slab_memory(s);
+	const size_t before = flagged(" nh");
+	char *p = memory_take(&m, 16);
+
+	(void)state;
+	assert_non_null(p);
+	if (madvise(p - (uintptr_t)p % PAGE, PAGE, MADV_NOHUGEPAGE))
+		skip(); /* the kernel has none */
+	assert_int_equal(flagged(" nh"), before + REGION);
+	memory_give(&m, p, 16);
+	assert_null(slab_free(s));
 }
 
 /*
@@ -136,7 +153,7 @@ static void what_was_given_back_stays_away(void **state)
 	static void *peers[N], *sessions[N];
 	struct slab *s = slab_new();
 	struct memory m = slab_memory(s);
-	const size_t before = welcome();
+	const size_t before = flagged(" hg");
 	size_t full, rest;
 
 	(void)state;
@@ -151,7 +168,7 @@ static void what_was_given_back_stays_away(void **state)
 		rest = slab_resident(s);
 		assert_true(rest >= (size_t)N * PEER);
 		assert_true(rest < (size_t)N * PEER * 105 / 100);
-		assert_int_equal(welcome(), before);
+		assert_int_equal(flagged(" hg"), before);
 		for (size_t i = 0; i < N; ++i)
 			assert_non_null(sessions[i] = memory_take(&m, SESSION));
 		assert_true(slab_resident(s) <= full);
@@ -190,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_are_zeroed_and_apart),
 		cmocka_unit_test(empty_pieces_cost_nothing),
+		cmocka_unit_test(one_block_refuses_a_huge_page),
 		cmocka_unit_test(what_was_given_back_stays_away),
 		cmocka_unit_test(empty_pieces_of_locked_memory_cost_nothing),
 	};
