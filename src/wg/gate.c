@@ -81,7 +81,7 @@ enum gate_verdict gate_check(struct gate *g, uint64_t now, const struct handshak
 {
 	const uint8_t *bytes = arrival->bytes;
 	const struct endpoint *from = &arrival->from;
-	bool is_loaded;
+	bool is_loaded, is_verified = false;
 
 	if (!is_well_formed(bytes, arrival->len))
 		return drop(g, REJECT_TYPE, from);
@@ -98,15 +98,16 @@ enum gate_verdict gate_check(struct gate *g, uint64_t now, const struct handshak
 	case COOKIE_MAC1_OK:
 		break;
 	case COOKIE_MAC2_OK:
-		if (!ratelimit_allow(&g->ratelimit, &from->ip, now))
-			return drop(g, REJECT_RATE, from);
-		return GATE_PASS_VERIFIED;
+		if (ratelimit_allow(&g->ratelimit, &from->ip, now))
+			return GATE_PASS_VERIFIED;
+		is_verified = true; /* whoever owns many addresses can fill that table */
+		break;
 	}
 	if (!is_loaded)
 		return GATE_PASS;
 	if (arrival->is_known && ratelimit_allow(&g->known_limit, &from->ip, now))
 		return GATE_PASS_KNOWN;
-	return ask(g, now);
+	return is_verified ? drop(g, REJECT_RATE, from) : ask(g, now);
 }
 
 bool gate_reply(struct gate *g, uint64_t now, const struct handshake_arrival *arrival,

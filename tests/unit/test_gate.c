@@ -405,6 +405,32 @@ static void fl4_flood_in_the_name_of_a_known_source(void **state)
 	tear_down(&w);
 }
 
+/* F-D4: whoever owns thousands of addresses fills the table of those who showed a cookie. Where a
+ * peer is known to be that shuts nobody out, with a cookie or without. */
+static void fd4_known_source_outlives_a_full_table(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w);
+	give_cookie(&w);
+	for (uint32_t i = 0; i < 4096; ++i) {
+		struct ip other = { FAMILY_V4, { 10 } };
+
+		store32_be(other.bytes, UINT32_C(0x0a000000) + i);
+		(void)ratelimit_allow(&w.gate.ratelimit, &other, w.now); /* the last find no room */
+	}
+	make(&w, MESSAGE_INITIATION);
+	assert_int_equal(check(&w), GATE_DROP);
+	assert_int_equal(tally(&w, REJECT_RATE), 1);
+	w.is_known = true;
+	for (unsigned int i = 0; i < RATELIMIT_BURST; ++i)
+		assert_int_equal(check(&w), GATE_PASS_KNOWN);
+	assert_int_equal(check(&w), GATE_DROP);
+	assert_int_equal(tally(&w, REJECT_RATE), 2);
+	tear_down(&w);
+}
+
 /* F-D6: an answer is never longer than what asked for it. */
 static void answer_does_not_amplify(void **state)
 {
@@ -507,6 +533,7 @@ int main(void)
 		cmocka_unit_test(fd4_false_cookie_spends_nothing_of_the_honest),
 		cmocka_unit_test(fl3_known_source_needs_no_cookie),
 		cmocka_unit_test(fl4_flood_in_the_name_of_a_known_source),
+		cmocka_unit_test(fd4_known_source_outlives_a_full_table),
 		cmocka_unit_test(answer_does_not_amplify),
 		cmocka_unit_test(no_random_no_answer),
 		cmocka_unit_test(folded_counts_are_those_of_the_packets),
