@@ -39,23 +39,24 @@ static int move_text(struct keeper *k, struct buffer *text)
 	return error;
 }
 
-static void mask_peer(const struct keeper *k, const uint8_t *salt, struct model_peer *p)
+/* number: of its row in the record, from 1 on. A set may name one peer in two rows. */
+static void mask_peer(const struct keeper *k, const uint8_t *salt, uint64_t number,
+		      struct model_peer *p)
 {
 	if (p->has_preshared_key)
-		mask_secret(k->mask, salt, &p->public_key, p->preshared_key.bytes);
+		mask_secret(k->mask, salt, number, p->preshared_key.bytes);
 }
 
 static void mask_device(const struct keeper *k, const uint8_t *salt, struct model *m)
 {
-	static const struct key_public ourselves;
-
 	if (m->has_private_key)
-		mask_secret(k->mask, salt, &ourselves, m->private_key.bytes);
+		mask_secret(k->mask, salt, 0, m->private_key.bytes);
 }
 
 static void start_record(struct keeper *k, enum record_kind kind)
 {
 	store64_le(k->salt, load64_le(k->salt) + 1); /* it was random: no other engine has it */
+	k->rows = 0;
 	records_start(&k->records, kind);
 }
 
@@ -76,7 +77,7 @@ static int add_peers(struct keeper *k, struct buffer *text, const struct model *
 	for (size_t i = 0; i < m->peer_count && !error; ++i) {
 		struct model_peer masked = m->peers[i];
 
-		mask_peer(k, k->salt, &masked);
+		mask_peer(k, k->salt, ++k->rows, &masked);
 		uapi_write_patch_peer(text, &masked);
 		if (text->len >= PIECE)
 			error = move_text(k, text);
@@ -447,7 +448,7 @@ static void unmask(const struct keeper *k, const uint8_t *salt, struct model *pa
 {
 	mask_device(k, salt, patch);
 	for (size_t i = 0; i < patch->peer_count; ++i)
-		mask_peer(k, salt, &patch->peers[i]);
+		mask_peer(k, salt, i + 1, &patch->peers[i]);
 }
 
 static int apply(struct replay *r, const struct record *record, struct model *patch)

@@ -28,6 +28,7 @@ struct keeper {
 	struct records records;
 	const struct key_shared *mask;      /* borrowed */
 	uint8_t salt[MASK_SALT];            /* of the record that is being written */
+	uint64_t rows;                      /* of peers, that it has so far */
 	uint64_t sessions[KEEPER_SESSIONS]; /* hashes of what was recorded since the last rewrite */
 	struct siphash_key key;             /* of that hash */
 	bool has_complained;                /* a stamp could not be kept */
