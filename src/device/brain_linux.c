@@ -199,7 +199,7 @@ static bool handle_output(struct brain *b)
 	struct output output = { .packet = b->message + sizeof(struct message_data) };
 	enum output_kind kind;
 
-	if (!helper_room(&d->helper))
+	if (!helper_room_own(&d->helper))
 		return false; /* a result wakes us */
 	pthread_mutex_lock(&d->lock);
 	kind = core_pull(d->core, device_now(), &output);
@@ -265,7 +265,7 @@ static int prepare_sleep(struct brain *b, bool more)
 	bool changed;
 
 	pthread_mutex_lock(&d->lock);
-	more = more || (core_has_output(d->core) && helper_room(&d->helper));
+	more = more || (core_has_output(d->core) && helper_room_own(&d->helper));
 	deadline = core_deadline(d->core);
 	if (deadline > b->bind_again)
 		deadline = b->bind_again;

@@ -108,7 +108,7 @@ void helper_stop(struct helper *h)
 	h->thread_count = 0;
 	crypto_wipe(h->jobs, HELPER_JOBS * sizeof(*h->jobs));
 	crypto_wipe(h->results, HELPER_JOBS * sizeof(*h->results));
-	h->job_count = h->result_count = h->held = 0;
+	h->job_count = h->result_count = h->held = h->own = 0;
 }
 
 void helper_done(struct helper *h)
@@ -127,6 +127,7 @@ bool helper_put(struct helper *h, struct handshake_job *job)
 	if (!helper_room(h))
 		return false;
 	++h->held;
+	h->own += job->task == TASK_INITIATE;
 	pthread_mutex_lock(&h->lock);
 	move(&h->jobs[(h->job_first + h->job_count++) % HELPER_JOBS], job);
 	pthread_cond_signal(&h->wanted);
@@ -145,6 +146,7 @@ bool helper_take(struct helper *h, struct handshake_job *ret)
 		h->result_first = (h->result_first + 1) % HELPER_JOBS;
 		--h->result_count;
 		--h->held;
+		h->own -= ret->task == TASK_INITIATE;
 	}
 	pthread_mutex_unlock(&h->lock);
 	return any;
@@ -153,4 +155,12 @@ bool helper_take(struct helper *h, struct handshake_job *ret)
 size_t helper_room(const struct helper *h)
 {
 	return HELPER_JOBS - h->held;
+}
+
+size_t helper_room_own(const struct helper *h)
+{
+	const size_t room = helper_room(h);
+	const size_t own = h->own < HELPER_OWN ? HELPER_OWN - h->own : 0;
+
+	return own < room ? own : room;
 }

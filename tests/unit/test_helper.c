@@ -138,6 +138,44 @@ static void full_refuses_and_keeps_the_job(void **state)
 	helper_done(&h);
 }
 
+/* F-L8: thousands of initiations of our own leave room for the responses to them, and there is
+ * never more for them than for anything. */
+static void fl8_initiations_of_ours_leave_room(void **state)
+{
+	struct handshake_job j;
+	struct helper h;
+
+	(void)state;
+	set_up(&h);
+	for (uint16_t i = 0; i < HELPER_OWN; ++i) {
+		assert_int_equal(helper_room_own(&h), HELPER_OWN - i);
+		j = job(3 * i);
+		assert_true(helper_put(&h, &j));
+	}
+	assert_int_equal(helper_room_own(&h), 0);
+	assert_int_equal(helper_room(&h), HELPER_JOBS - HELPER_OWN);
+	assert_int_equal(helper_start(&h), 0);
+	for (size_t i = 1; i <= HELPER_OWN; ++i) {
+		(void)wait_for_result(&h);
+		assert_int_equal(helper_room_own(&h), i);
+	}
+	helper_stop(&h);
+	for (uint16_t i = 0; i < HELPER_JOBS; ++i) {
+		const size_t room = (size_t)(HELPER_JOBS - i);
+
+		assert_int_equal(helper_room_own(&h), room < HELPER_OWN ? room : HELPER_OWN);
+		j = job(1);
+		assert_true(helper_put(&h, &j));
+	}
+	assert_int_equal(helper_room_own(&h), 0);
+	helper_stop(&h);
+	j = job(3);
+	assert_true(helper_put(&h, &j));
+	helper_stop(&h);
+	assert_int_equal(helper_room_own(&h), HELPER_OWN);
+	helper_done(&h);
+}
+
 static bool is_wiped(const struct handshake_job *jobs)
 {
 	for (size_t i = 0; i < HELPER_JOBS; ++i)
@@ -194,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(results_are_those_of_the_pure_function),
 		cmocka_unit_test(full_refuses_and_keeps_the_job),
+		cmocka_unit_test(fl8_initiations_of_ours_leave_room),
 		cmocka_unit_test(fs4_no_job_outlives_the_end),
 		cmocka_unit_test(moved_jobs_are_wiped),
 	};
