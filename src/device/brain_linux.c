@@ -26,7 +26,6 @@ enum {
 
 #define BIND_PAUSE_FIRST (1 * NS_PER_S)
 #define BIND_PAUSE_MAX (64 * NS_PER_S)
-#define WAIT_PATIENCE (10 * NS_PER_S)
 
 struct brain {
 	struct device *d;
@@ -36,8 +35,7 @@ struct brain {
 	uint64_t bind_again; /* boot time; TIME_NEVER unless a link is up and has no socket */
 	uint64_t bind_pause; /* ns before the next try, doubled each time */
 	struct stall waiting;
-	uint64_t
-		fails_since; /* boot time since which each wait has failed; 0: the last went well */
+	uint64_t fails_since; /* as stall_is_hopeless wants it */
 	bool is_ending;
 	enum device_end end;
 	uint8_t message[MESSAGE_ROOM]; /* for staged packets */
@@ -407,14 +405,8 @@ static void handle(struct brain *b, int fd)
 /* A host that is short of something recovers; else another engine may have more luck. */
 static void note_wait(struct brain *b, int error)
 {
-	const uint64_t now = device_now().boot;
-
 	device_pace(b->d, &b->waiting, "wait", error);
-	if (!error)
-		b->fails_since = 0;
-	else if (!b->fails_since)
-		b->fails_since = now;
-	else if (now > b->fails_since + WAIT_PATIENCE)
+	if (stall_is_hopeless(&b->fails_since, error, device_now().boot))
 		end(b, DEVICE_FAILED);
 }
 

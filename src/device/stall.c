@@ -1,5 +1,7 @@
 #include "device/stall.h"
 
+#include <errno.h>
+
 uint64_t stall_failed(struct stall *s)
 {
 	if (s->failures < STALL_LAST)
@@ -18,4 +20,13 @@ bool stall_tells(struct stall *s, uint64_t now)
 		return false;
 	s->told_at = now;
 	return true;
+}
+
+bool stall_is_hopeless(uint64_t *since, int error, uint64_t now)
+{
+	if (!error || error == -EINTR)
+		*since = 0;
+	else if (!*since)
+		*since = now;
+	return *since && now > *since + STALL_PATIENCE;
 }

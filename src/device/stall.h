@@ -28,4 +28,13 @@ void stall_passed(struct stall *s);
 /* Is it time to log that it stalls? Then it is taken as logged. */
 MUST_CHECK bool stall_tells(struct stall *s, uint64_t now);
 
+/*
+ * Who cannot do without such a call gives up where it has failed for so long. -EINTR is no failure
+ * here: a thread that sleeps hears it once for each time that its process is stopped, or its host
+ * put to sleep, and may hear nothing else for days. Zero *since to begin. error: 0 or -errno; now:
+ * boot time, never 0.
+ */
+#define STALL_PATIENCE (10 * NS_PER_S)
+MUST_CHECK bool stall_is_hopeless(uint64_t *since, int error, uint64_t now);
+
 #endif

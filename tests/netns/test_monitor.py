@@ -329,6 +329,39 @@ def fs4_records_hold_no_secret_in_clear_and_none_that_ended(lab):
 
 
 @scenario(seconds=60, lacks=ONE)
+def fs4_records_mask_no_two_secrets_alike(lab):
+    """One set may name a peer twice, or one whose key is zero: what is masked alike would tell of what is."""
+    bench = Bench(lab)
+    path = next(fd for fd in pathlib.Path(f"/proc/{bench.engine.main}/fd").iterdir() if "records" in os.readlink(fd))
+    private = base64.b64decode(bench.keys.private).hex()  # another one would have the records rewritten
+    rows = [("07" * 32, os.urandom(32).hex()), ("07" * 32, os.urandom(32).hex()), ("00" * 32, os.urandom(32).hex())]
+    answer = bench.engine.uapi(f"set=1\nprivate_key={private}\n"
+                               + "".join(f"public_key={key}\npreshared_key={psk}\n" for key, psk in rows) + "\n")
+    assert answer.endswith("errno=0\n\n")
+    values = [value.decode() for value in re.findall(rb"(?:private|preshared)_key=([0-9a-f]{64})\n", path.read_bytes())]
+    assert len(values) >= 4
+    pads = {int(value, 16) ^ int(secret, 16) for value in values for secret in (private, *(psk for _, psk in rows))}
+    assert len(pads) == len(values) * 4, "two secrets under one mask"
+    before = bench.engine.wg("showconf", "wga")
+    kill_engine(bench.engine)
+    assert bench.engine.wg("showconf", "wga") == before
+
+
+@scenario(seconds=60, lacks=ONE)
+def engine_that_was_stopped_goes_on(lab):
+    """A host that sleeps, or a debugger, stops a brain in its wait, and nothing else may wake it between."""
+    engine = lab.engine("wga", lab.namespace())
+    before = engine_of(engine)
+    time.sleep(0.5)  # whatever it had to do is done
+    for pause in (10.5, 0.5):  # the first: as long as it has patience with a wait that fails
+        os.kill(before, signal.SIGSTOP)
+        time.sleep(0.1)
+        os.kill(before, signal.SIGCONT)
+        time.sleep(pause)
+    assert engine_of(engine) == before
+
+
+@scenario(seconds=60, lacks=ONE)
 def half_a_record_is_ignored(lab):
     """What an engine had begun to write when it died does not count."""
     bench = Bench(lab)

@@ -1,5 +1,6 @@
 #include "device/stall.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,6 +35,27 @@ static void one_success_ends_it(void **state)
 	}
 }
 
+/* Who is stopped now and then and does nothing between is no failure; nor is what was mended. */
+static void ten_seconds_of_failures_are_too_many(void **state)
+{
+	static const struct {
+		int error;
+		uint64_t at; /* s */
+		bool is_hopeless;
+	} rows[] = {
+		{ -EINTR, 1, false },      { -EINTR, 90000, false }, { -ENOMEM, 90001, false },
+		{ -ENOMEM, 90011, false }, { 0, 90012, false },      { -EBADF, 90013, false },
+		{ -EBADF, 90020, false },  { -EINTR, 90024, false }, { -EIO, 90025, false },
+		{ -EIO, 90026, false },    { -EBADF, 90035, false }, { -EBADF, 90036, true },
+	};
+	uint64_t since = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(rows); ++i)
+		assert_int_equal(stall_is_hopeless(&since, rows[i].error, rows[i].at * NS_PER_S),
+				 rows[i].is_hopeless);
+}
+
 static void it_is_told_now_and_then(void **state)
 {
 	static const struct {
@@ -62,6 +84,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_keeps_failing_sleeps_longer),
 		cmocka_unit_test(one_success_ends_it),
+		cmocka_unit_test(ten_seconds_of_failures_are_too_many),
 		cmocka_unit_test(it_is_told_now_and_then),
 	};
 
