@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/check_fix.h"
@@ -132,6 +133,23 @@ static int say_no_memory(void)
 	return 1;
 }
 
+/* A pipe can be read once only, and a device is not to be replaced by a file. */
+static bool are_files(char *const paths[], size_t count)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < count; ++i)
+		if (stat(paths[i], &st) == 0 && !S_ISREG(st.st_mode)) {
+			fprintf(stderr,
+				"warren: check: %s is no regular file: --fix cannot write it; "
+				"check "
+				"it without --fix\n",
+				paths[i]);
+			return false;
+		}
+	return true;
+}
+
 /* First what can be mended; what is left then is said like without --fix. */
 static int fix_first(const struct wish *w, char *const paths[], size_t count, bool *ret_failed)
 {
@@ -152,6 +170,8 @@ static int check_main(int argc, char *argv[])
 
 	if (status >= 0)
 		return status;
+	if (w.fix && !are_files(argv + optind, (size_t)(argc - optind)))
+		return 1;
 	if (w.fix && fix_first(&w, argv + optind, (size_t)(argc - optind), &failed) != 0)
 		return 1;
 	if (!check_run_read(&r, argv + optind, (size_t)(argc - optind), w.host))

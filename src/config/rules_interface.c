@@ -80,6 +80,39 @@ static void same_connected_route(struct check *c, const struct check_tunnel *t)
 	}
 }
 
+/* address-twice: Linux keeps IPv6 addresses apart without their masks, IPv4 ones with them. */
+
+static bool is_same_address(const struct prefix *a, const struct prefix *b)
+{
+	return ip_equal(&a->ip, &b->ip) && (a->ip.family == FAMILY_V6 || a->bits == b->bits);
+}
+
+static void address_twice(struct check *c, const struct check_tunnel *t)
+{
+	enum { COMPARED = 1000 }; /* more of them no file has that a person wrote */
+	const struct tunnel_prefixes *all = &t->t->addresses;
+
+	for (size_t i = 1; i < all->count && i < COMPARED; ++i)
+		for (size_t k = 0; k < i; ++k) {
+			struct finding *f;
+			char text[TEXT_IP];
+
+			if (!is_same_address(&all->rows[i].prefix, &all->rows[k].prefix))
+				continue;
+			text_from_ip(&all->rows[i].prefix.ip, text);
+			f = check_say(c, "address-twice", DIAG_ERROR,
+				      check_place(t, &all->rows[i].at));
+			if (f)
+				f->related = check_place(t, &all->rows[k].at);
+			finding_cause(f,
+				      "%s stands here twice: wg-quick fails at the second with "
+				      "`Address already assigned' and undoes the tunnel",
+				      text);
+			finding_fix(f, "remove one of the two");
+			break;
+		}
+}
+
 /* A20 */
 
 static const struct tunnel_text *hook_with(const struct check_tunnel *t, char sign)
@@ -199,6 +232,20 @@ static void private_endpoint(struct check *c, const struct check_tunnel *t)
 	}
 }
 
+static void port_zero(struct check *c, const struct check_tunnel *t)
+{
+	for (size_t i = 0; i < t->t->model.peer_count; ++i) {
+		const struct tunnel_peer *p = &t->t->peers[i];
+		struct finding *f;
+
+		if (!p->endpoint_host || p->endpoint_service || p->endpoint_port != 0)
+			continue;
+		f = check_say(c, "bad-endpoint", DIAG_ERROR, check_place(t, &p->endpoint));
+		finding_cause(f, "Endpoint: nothing can be sent to port 0");
+		finding_fix(f, "write the port that the other end listens on, its ListenPort");
+	}
+}
+
 static bool is_dynamic_name(const char *host)
 {
 	static const char *const zones[] = {
@@ -298,6 +345,8 @@ static void file_name(struct check *c, const struct check_tunnel *t)
 const struct rule rules_interface[] = {
 	{ "A6", "a port that two tunnels of a host want", RULE_SET, DIAG_WARNING, same_port },
 	{ "A20", "SaveConfig, and what it loses", RULE_FILE, DIAG_WARNING, save_config },
+	{ "address-twice", "one Address twice in a file", RULE_FILE, DIAG_ERROR, address_twice },
+	{ "bad-endpoint", "not host:port", RULE_FILE, DIAG_ERROR, port_zero },
 	{ "C9", "two tunnels of a host with the same connected route", RULE_SET, DIAG_WARNING,
 	  same_connected_route },
 	{ "E5", "a private address, or this host, as endpoint", RULE_FILE, DIAG_WARNING,

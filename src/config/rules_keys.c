@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "config/check_private.h"
 #include "config/rules.h"
+#include "crypto/crypto.h"
 
 /* Rules about keys that one file, or its being read beside others, can show. */
 
@@ -150,6 +151,43 @@ static bool has_hooks(const struct check_tunnel *t)
 	return t->t->hooks[TUNNEL_PRE_UP].count + t->t->hooks[TUNNEL_POST_UP].count > 0;
 }
 
+/* As a PrivateKey zeros mean "none"; as a PublicKey nobody can have them. */
+static void zero_keys(struct check *c, const struct check_tunnel *t)
+{
+	const struct model *m = &t->t->model;
+	struct finding *f;
+
+	if (m->has_private_key && crypto_is_zero(&m->private_key, KEY_LEN) &&
+	    !check_hooks_have(t, "wg", "private-key")) {
+		f = check_say(c, "A9", DIAG_ERROR, check_place(t, &t->t->private_key));
+		finding_cause(f, "PrivateKey: all zeros mean that there is no key: the device "
+				 "cannot begin or answer a handshake");
+		finding_fix(f, "put a key of `wg genkey' in its place");
+	}
+	for (size_t i = 0; i < m->peer_count; ++i) {
+		if (!t->t->peers[i].has_public_key ||
+		    !crypto_is_zero(&m->peers[i].public_key, KEY_LEN))
+			continue;
+		f = check_say(c, "A9", DIAG_ERROR, check_peer_place(t, i));
+		finding_cause(f, "PublicKey: all zeros are nobody's key: no handshake with this "
+				 "peer can begin");
+		finding_fix(f, "write the public key of the other end; `wg show NAME public-key' "
+			       "there prints it");
+	}
+}
+
+/* A file that was never written, or the output of a command that failed. */
+static void empty_file(struct check *c, const struct check_tunnel *t)
+{
+	struct finding *f;
+
+	if (t->broken || span_is_set(&t->t->interface) || t->t->model.peer_count > 0)
+		return;
+	f = check_say(c, "empty-file", DIAG_ERROR, (struct place){ .file = t->t->path });
+	finding_cause(f, "there is nothing in this file: no [Interface] and no [Peer]");
+	finding_fix(f, "see whether this is the file that was meant, and how it was made");
+}
+
 static void no_private_key(struct check *c, const struct check_tunnel *t)
 {
 	struct finding *f;
@@ -209,10 +247,12 @@ static void nobody_can_begin(struct check *c, const struct check_tunnel *t)
 const struct rule rules_keys[] = {
 	{ "A18", "no Endpoint and no ListenPort: nobody can begin", RULE_FILE, DIAG_WARNING,
 	  nobody_can_begin },
+	{ "A9", "not a key", RULE_FILE, DIAG_ERROR, zero_keys },
 	{ "B3", "the own public key as a peer", RULE_FILE, DIAG_ERROR, own_key_as_peer },
 	{ "B5", "one key twice", RULE_SET, DIAG_ERROR, one_key_twice },
 	{ "secret-as-public", "a private key where a public key belongs", RULE_SET, DIAG_ERROR,
 	  secret_as_public },
+	{ "empty-file", "a file with nothing in it", RULE_FILE, DIAG_ERROR, empty_file },
 	{ "no-private-key", "[Interface] without a key", RULE_FILE, DIAG_ERROR, no_private_key },
 	{ "no-allowed-ips", "a peer without AllowedIPs", RULE_FILE, DIAG_WARNING, no_allowed_ips },
 };

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -50,6 +51,55 @@ static void say_wrong_key(struct check *c, const struct check_pair *p)
 	finding_fix(f, "if this peer is %s, write its public key: %s", p->a->t->path, key);
 }
 
+/* At which end others reach the owner of this key. */
+static bool is_endpoint_of(const struct check *c, const struct key_public *key,
+			   const struct tunnel_peer *at)
+{
+	size_t count;
+	const struct check_key *rows = check_find(&c->named, key, &count);
+
+	for (size_t i = 0; i < count; ++i) {
+		const struct tunnel_peer *p = &c->tunnels[rows[i].tunnel].t->peers[rows[i].peer];
+
+		if (p->endpoint_host && p->endpoint_port == at->endpoint_port &&
+		    strcasecmp(p->endpoint_host, at->endpoint_host) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* It calls others, by a profile that is not for this end: there may be another one that is. */
+static bool calls_others_only(const struct check *c, const struct check_pair *p)
+{
+	const struct model *m = &p->b->t->model;
+	bool calls = false;
+
+	if (p->a->t->peers[p->peer].endpoint_host)
+		return false; /* it is called from here */
+	for (size_t i = 0; i < m->peer_count; ++i) {
+		if (!p->b->t->peers[i].endpoint_host)
+			continue;
+		if (is_endpoint_of(c, &p->a->public_key, &p->b->t->peers[i]))
+			return false;
+		calls = true;
+	}
+	return calls;
+}
+
+static void say_other_profile(struct check *c, const struct check_pair *p)
+{
+	struct finding *f = check_say(c, "B2", DIAG_NOTE, check_peer_place(p->a, p->peer));
+
+	if (f)
+		f->related = check_place(p->b, &p->b->t->interface);
+	finding_cause(f,
+		      "this peer is %s, which calls others and has no [Peer] with the key of this "
+		      "file: right where it has another profile for this end",
+		      p->b->t->path);
+	finding_fix(f, "if it has none, add to %s a [Peer] with the public key of this file",
+		    p->b->t->path);
+}
+
 static void say_missing_peer(struct check *c, const struct check_pair *p)
 {
 	char key[TEXT_KEY_BASE64];
@@ -73,6 +123,8 @@ static void missing_half(struct check *c, const struct check_pair *p)
 		return;
 	if (has_one_stranger(c, p->b))
 		say_wrong_key(c, p);
+	else if (calls_others_only(c, p))
+		say_other_profile(c, p);
 	else
 		say_missing_peer(c, p);
 }
@@ -250,6 +302,25 @@ static bool is_somebodys(const struct check *c, const struct check_pair *p, cons
 	return false;
 }
 
+static bool names_family(const struct tunnel_prefixes *list, uint8_t family)
+{
+	for (size_t i = 0; i < list->count; ++i)
+		if (list->rows[i].prefix.ip.family == family)
+			return true;
+	return false;
+}
+
+/* Both speak this family to each other, and b has forgotten it in what it lets a send. */
+static bool is_of_their_network(const struct check_pair *p, const struct ip *ip)
+{
+	const struct prefix_row *net = prefix_table_find(&p->b->connected, ip, 1);
+	const struct tunnel_prefixes *mine = &p->a->t->peers[p->peer].allowed;
+	const struct tunnel_prefixes *theirs = &p->b->t->peers[p->back].allowed;
+
+	return net && net->prefix.bits < ip_bits(ip) && theirs->count > 0 &&
+	       names_family(mine, ip->family) && !names_family(theirs, ip->family);
+}
+
 static void say_not_accepted(struct check *c, const struct check_pair *p,
 			     const struct tunnel_prefix *address)
 {
@@ -258,7 +329,8 @@ static void say_not_accepted(struct check *c, const struct check_pair *p,
 	char text[TEXT_IP], other[TEXT_PREFIX], name[CHECK_NAME];
 	struct finding *f;
 
-	if (!instead && !(owner && owner->prefix.bits == ip_bits(&address->prefix.ip)))
+	if (!instead && !(owner && owner->prefix.bits == ip_bits(&address->prefix.ip)) &&
+	    !is_of_their_network(p, &address->prefix.ip))
 		return; /* a site that speaks for its networks only */
 	text_from_ip(&address->prefix.ip, text);
 	f = check_say(c, "C7", DIAG_ERROR, check_place(p->a, &address->at));

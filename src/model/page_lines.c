@@ -3,6 +3,16 @@
 
 static const struct page pages[] = {
 	{
+		.id = "empty-file",
+		.title = "There is nothing in the file",
+		.see = "`wg-quick up` makes an interface without keys or addresses, and nothing "
+		       "goes through it.",
+		.cause = "The file has neither [Interface] nor [Peer]: it was never written, a "
+			 "disk was full, or the command whose output it is has failed.",
+		.fix = "See whether this is the file that was meant, and make it again.",
+		.related = "junk-line",
+	},
+	{
 		.id = "utf-16",
 		.title = "The file is UTF-16",
 		.see = "Nothing in the file is understood; in some editors it looks right.",
@@ -248,6 +258,16 @@ static const struct page pages[] = {
 			 "number, or a name from `/etc/iproute2/rt_tables`.",
 		.fix = "Delete the line unless you make routes yourself.",
 		.related = "A15",
+	},
+	{
+		.id = "address-twice",
+		.title = "One Address twice in a file",
+		.see = "`wg-quick up` ends with `Address already assigned` (or `File exists`), "
+		       "and the tunnel is undone.",
+		.cause = "Linux takes an address once for an interface. For IPv6 this holds with "
+			 "another mask too; for IPv4 another mask makes it another address.",
+		.fix = "Remove one of the two.",
+		.related = "C8",
 	},
 	{
 		.id = "bad-save-config",
