@@ -3,11 +3,11 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/zone.h"
 
 /*
  * Masks are all ones for true, zero for false. Arithmetic instead of comparisons, because a
@@ -225,7 +225,7 @@ static bool is_link_local(const struct ip *ip)
 /* A name goes before a number, as in getaddrinfo(3): an interface may be called "7". */
 static bool zone_to_scope(const char *zone, uint32_t *ret)
 {
-	const uint32_t idx = if_nametoindex(zone);
+	const uint32_t idx = zone_index(zone);
 	uint64_t number = idx;
 
 	if (!idx && (!text_to_uint(zone, UINT32_MAX, &number) || !number))
@@ -278,9 +278,9 @@ bool text_to_endpoint(const char *text, struct endpoint *ret)
 
 void text_from_endpoint(const struct endpoint *e, char ret[static TEXT_ENDPOINT])
 {
-	char address[TEXT_IP], zone[IF_NAMESIZE + 1] = "";
+	char address[TEXT_IP], zone[ZONE_NAME + 1] = "";
 
-	static_assert(TEXT_ENDPOINT >= TEXT_IP + IF_NAMESIZE + sizeof("[%]:65535") - 1,
+	static_assert(TEXT_ENDPOINT >= TEXT_IP + ZONE_NAME + sizeof("[%]:65535") - 1,
 		      "an endpoint's text has room for every part");
 	text_from_ip(&e->ip, address);
 	if (e->ip.family == FAMILY_V4) {
@@ -290,8 +290,8 @@ void text_from_endpoint(const struct endpoint *e, char ret[static TEXT_ENDPOINT]
 	if (e->scope) {
 		zone[0] = '%';
 		/* as getnameinfo(3): elsewhere a name would not be understood */
-		if (!is_link_local(&e->ip) || !if_indextoname(e->scope, zone + 1))
-			(void)snprintf(zone + 1, IF_NAMESIZE, "%" PRIu32, e->scope); /* fits */
+		if (!is_link_local(&e->ip) || !zone_name(e->scope, zone + 1))
+			(void)snprintf(zone + 1, ZONE_NAME, "%" PRIu32, e->scope); /* fits */
 	}
 	(void)snprintf(ret, TEXT_ENDPOINT, "[%s%s]:%u", address, zone, e->port); /* fits */
 }

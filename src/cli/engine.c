@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/zone.h"
 #include "cli/keeper.h"
 #include "cli/streams.h"
 #include "control/uapi_server.h"
@@ -138,6 +139,7 @@ int engine_main(void *ctx, const struct engine_start *start)
 		return complain(setup, &why, code);
 	if (*setup->is_detached)
 		streams_detach(e.null); /* a socket of the system log has no place in a sandbox */
+	zone_ask_through(start->broker.requests); /* no other can be opened from here on */
 	sandbox_enter(&start->user, start->monitor);
 	code = serve(&e);
 	uapi_server_free(e.server);

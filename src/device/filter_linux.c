@@ -7,6 +7,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -89,6 +90,9 @@ static const struct {
 	{ SCMP_SYS(setsockopt),
 	  2,
 	  { { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 }, { 2, SCMP_CMP_EQ, SO_ATTACH_REUSEPORT_CBPF, 0 } } },
+	/* the zones of link-local addresses, through a socket that it has (base/zone.h) */
+	{ SCMP_SYS(ioctl), 1, { { 1, SCMP_CMP_EQ, SIOCGIFINDEX, 0 } } },
+	{ SCMP_SYS(ioctl), 1, { { 1, SCMP_CMP_EQ, SIOCGIFNAME, 0 } } },
 	/* who a client of the UAPI is */
 	{ SCMP_SYS(getsockopt), 1, { { 1, SCMP_CMP_EQ, SOL_SOCKET, 0 } } },
 };

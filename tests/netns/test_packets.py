@@ -371,6 +371,24 @@ def source_that_is_gone_is_replaced(lab):
         assert inner and source[0] == new.split("/")[0], f"{outer}: from {source}"
 
 
+@scenario(lacks="a zone that went through its UAPI")
+def link_local_endpoints_have_the_name_of_their_link(lab):
+    """Names of links are asked for where no socket may be opened: from the control socket and of a roaming peer."""
+    bench = Bench(lab)
+    bench.a.address("out", "fe80::11/64"), bench.b.address("out", "fe80::22/64")
+    bench.a.wait_addresses("fe80::11/64"), bench.b.wait_addresses("fe80::22/64")
+    before = bench.engine.worker_pid()
+    bench.engine.set(f"peer {bench.peer.key.public_text} endpoint [fe80::22%out]:{bench.peer.port}")
+    assert bench.endpoint() == f"[fe80::22%out]:{bench.peer.port}"
+    index = int(bench.b.run("ip", "-o", "link", "show", "out").split(":")[0])
+    local = Peer(bench.b, "::", bench.keys.public, ("fe80::11", PORT, 0, index), key=bench.peer.key)
+    assert local.handshake() and local.echo("10.9.0.2", "10.9.0.1")
+    assert bench.endpoint() == f"[fe80::22%out]:{local.port}"
+    refused = bench.engine.uapi(f"set=1\npublic_key={bench.peer.key.public.hex()}\nendpoint=[fe80::22%nosuch]:9\n\n")
+    assert not refused.endswith("errno=0\n\n")
+    assert bench.engine.worker_pid() == before, "it died of it"
+
+
 @scenario()
 def fwmark_is_on_every_outer_packet(lab):
     bench = Bench(lab)

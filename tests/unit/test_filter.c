@@ -1,6 +1,7 @@
 #include "device/filter.h"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -21,7 +23,7 @@
 
 #include "base/bytes.h"
 
-enum { CALLS_MAX = 45 };
+enum { CALLS_MAX = 47 };
 
 static pid_t parent;
 
@@ -115,6 +117,21 @@ static void mark_socket(void)
 	(void)!setsockopt(0, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
 }
 
+static void ask_for_zones(void)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+
+	(void)!ioctl(0, SIOCGIFINDEX, &request);
+	(void)!ioctl(0, SIOCGIFNAME, &request);
+}
+
+static void ask_for_addresses(void)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+
+	(void)!ioctl(0, SIOCGIFADDR, &request);
+}
+
 /* With the user `warren' all engines of a host have one uid. */
 static void abort_parent(void)
 {
@@ -169,6 +186,8 @@ static const struct {
 	{ "a socket option of TCP", ask_of_network, true },
 	{ "a filter that steers", steer_socket, false },
 	{ "a mark on a socket", mark_socket, true },
+	{ "names of interfaces", ask_for_zones, false },
+	{ "addresses of interfaces", ask_for_addresses, true },
 	{ "priority of a thread of ours", step_back, false },
 	{ "SIGABRT to another process", abort_parent, true },
 	{ "priority of another process", slow_parent, true },
