@@ -123,7 +123,7 @@ static int print(const struct check_run *r, const struct wish *w)
 
 static bool has_failed(const struct check_run *r, const struct wish *w)
 {
-	return r->unread > 0 || findings_count(&r->findings, DIAG_ERROR) > 0 ||
+	return r->unread > 0 || r->left_out > 0 || findings_count(&r->findings, DIAG_ERROR) > 0 ||
 	       (w->strict && findings_count(&r->findings, DIAG_WARNING) > 0);
 }
 

@@ -87,12 +87,25 @@ static const char *level_of(enum diag_severity severity)
 	return severity == DIAG_ERROR ? "error" : severity == DIAG_WARNING ? "warning" : "note";
 }
 
-static size_t index_of(const char *id)
+enum { RULES_MAX = 256 };
+
+struct rule_ids { /* asked once: check_rule counts from the beginning */
+	const char *ids[RULES_MAX];
+	size_t count;
+};
+
+static void fill_ids(struct rule_ids *ret)
 {
 	struct rule rule;
 
-	for (size_t i = 0; check_rule(i, &rule); ++i)
-		if (strcmp(rule.id, id) == 0)
+	for (ret->count = 0; ret->count < RULES_MAX && check_rule(ret->count, &rule); ++ret->count)
+		ret->ids[ret->count] = rule.id;
+}
+
+static size_t index_of(const struct rule_ids *ids, const char *id)
+{
+	for (size_t i = 0; i < ids->count; ++i)
+		if (strcmp(ids->ids[i], id) == 0)
 			return i;
 	return SIZE_MAX;
 }
@@ -185,9 +198,10 @@ static void put_locations(struct json_out *j, const struct check_run *r, const c
 	json_out_close(j, ']');
 }
 
-static void put_result(struct json_out *j, const struct check_run *r, const struct finding *f)
+static void put_result(struct json_out *j, const struct check_run *r, const struct finding *f,
+		       const struct rule_ids *ids)
 {
-	const size_t index = index_of(f->id);
+	const size_t index = index_of(ids, f->id);
 	struct buffer b;
 
 	buffer_init(&b);
@@ -223,6 +237,7 @@ static void put_driver(struct json_out *j)
 void check_print_sarif(const struct check_run *r, struct out *o)
 {
 	struct json_out j = { .out = o };
+	struct rule_ids ids;
 
 	json_out_open(&j, '{');
 	put_text(&j, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
@@ -232,10 +247,11 @@ void check_print_sarif(const struct check_run *r, struct out *o)
 	json_out_open(&j, '{');
 	put_driver(&j);
 	put_text(&j, "columnKind", "unicodeCodePoints");
+	fill_ids(&ids);
 	json_out_name(&j, "results");
 	json_out_open(&j, '[');
 	for (size_t i = 0; i < r->findings.count; ++i)
-		put_result(&j, r, &r->findings.items[i]);
+		put_result(&j, r, &r->findings.items[i], &ids);
 	json_out_close(&j, ']');
 	json_out_close(&j, '}');
 	json_out_close(&j, ']');

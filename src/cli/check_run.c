@@ -48,6 +48,11 @@ static bool read_one(struct check_run *r, const char *path)
 	read = tunnel_read(f, t, &diags);
 	if (read)
 		add_diags(&r->findings, &diags, t);
+	if (diags.left_out) {
+		fprintf(stderr, "warren: check: %s: %zu more findings, not told\n", path,
+			diags.left_out);
+		r->left_out += diags.left_out;
+	}
 	diags_done(&diags);
 	return read;
 }

@@ -18,7 +18,8 @@ struct check_run {
 	struct config_file *files; /* parallel to the set's rows */
 	struct tunnel_set set;
 	struct findings findings;
-	size_t unread; /* files that could not be read; each has been told of on standard error */
+	size_t left_out; /* what was found and is too much to tell */
+	size_t unread;   /* files that could not be read; each has been told of on standard error */
 };
 
 /* Reads and judges. False: out of memory. Either way check_run_done is due. */

@@ -131,13 +131,10 @@ const struct check_key *check_find(const struct check_keys *keys, const struct k
 size_t check_peer_of(const struct check *c, const struct check_tunnel *t,
 		     const struct key_public *key)
 {
-	size_t at = rows_before(&c->named, key, t->index), peer = SIZE_MAX;
+	const size_t end = rows_before(&c->named, key, t->index + 1);
+	const struct check_key *last = end > 0 ? &c->named.items[end - 1] : NULL;
 
-	for (; at < c->named.count && same_key(&c->named.items[at], key) &&
-	       c->named.items[at].tunnel == t->index;
-	     ++at)
-		peer = c->named.items[at].peer;
-	return peer;
+	return last && same_key(last, key) && last->tunnel == t->index ? last->peer : SIZE_MAX;
 }
 
 bool check_share_peer(const struct check *c, const struct check_tunnel *a,

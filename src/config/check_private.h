@@ -82,6 +82,10 @@ const char *check_peer_name(const struct check_tunnel *t, size_t peer, char ret[
 bool check_makes_routes(const struct check_tunnel *t);
 /* Some hook has a command of this program with this word in it; word may be NULL. */
 bool check_hooks_have(const struct check_tunnel *t, const char *program, const char *word);
+/* Some hook has a command of wg that can set this: the file alone does not tell then. */
+bool check_hooks_set(const struct check_tunnel *t, const char *word);
+/* The text stands somewhere in a hook, also in what is not understood. */
+bool check_hooks_name(const struct check_tunnel *t, const char *text);
 bool check_is_private(const struct ip *ip); /* RFC 1918, RFC 6598, RFC 4193 */
 
 #endif

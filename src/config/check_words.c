@@ -82,6 +82,21 @@ bool check_hooks_have(const struct check_tunnel *t, const char *program, const c
 	return false;
 }
 
+bool check_hooks_set(const struct check_tunnel *t, const char *word)
+{
+	return check_hooks_have(t, "wg", word) || check_hooks_have(t, "wg", "addconf") ||
+	       check_hooks_have(t, "wg", "setconf") || check_hooks_have(t, "wg", "syncconf");
+}
+
+bool check_hooks_name(const struct check_tunnel *t, const char *text)
+{
+	for (size_t kind = 0; kind < TUNNEL_HOOKS; ++kind)
+		for (size_t i = 0; i < t->t->hooks[kind].count; ++i)
+			if (strstr(t->t->hooks[kind].rows[i].text, text))
+				return true;
+	return false;
+}
+
 bool check_is_private(const struct ip *ip)
 {
 	static const struct prefix prefixes[] = {

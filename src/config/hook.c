@@ -96,6 +96,7 @@ bool hook_parse(const char *text, size_t len, struct hook *ret)
 		return false;
 	}
 	memcpy(ret->copy, text, len);
+	ret->len = len;
 	while (r.at < len) {
 		if (is_blank(text[r.at])) {
 			ret->copy[r.at++] = '\0';
@@ -103,6 +104,9 @@ bool hook_parse(const char *text, size_t len, struct hook *ret)
 			ret->copy[r.at++] = '\0';
 			end_command(ret, first);
 			first = ret->word_count;
+		} else if (text[r.at] == '#') {
+			ret->copy[r.at] = '\0';
+			break; /* a comment, to the shell: hooks are one line */
 		} else {
 			take_word(ret, &r);
 		}
@@ -113,6 +117,8 @@ bool hook_parse(const char *text, size_t len, struct hook *ret)
 
 void hook_done(struct hook *h)
 {
+	if (h->copy)
+		explicit_bzero(h->copy, h->len); /* people write keys into hooks */
 	free(h->copy);
 	free(h->words);
 	free(h->commands);

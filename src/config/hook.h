@@ -23,6 +23,7 @@ struct hook_command {
 
 struct hook {
 	char *copy;
+	size_t len;
 	struct hook_word *words;
 	size_t word_count;
 	struct hook_command *commands;

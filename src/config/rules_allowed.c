@@ -106,12 +106,9 @@ static bool has_host_bits(const struct prefix *p, struct prefix *ret_masked)
 static bool owns(const struct check_tunnel *t, const struct prefix *masked, size_t peer)
 {
 	const struct prefix_row *row = prefix_table_exact(&t->allowed, masked);
-	const struct prefix_row *before = row;
 
-	while (before && before > t->allowed.rows &&
-	       prefix_compare(&before[-1].prefix, masked) == 0)
-		--before;
-	return row && row->peer == peer && before == row;
+	return row && row->peer == peer &&
+	       (row == t->allowed.rows || prefix_compare(&row[-1].prefix, masked) != 0);
 }
 
 static void say_host_bits(struct check *c, const struct check_tunnel *t, size_t peer,

@@ -70,13 +70,29 @@ static bool is_number(const char *word)
 	return word[0] != '\0' && word[strspn(word, "0123456789")] == '\0';
 }
 
+/* "2>/dev/null", ">", "2>" */
+static bool redirects(const char *word)
+{
+	const char sign = word[strspn(word, "0123456789")];
+
+	return sign == '>' || sign == '<';
+}
+
+static bool ends_open(const char *word)
+{
+	const size_t len = strlen(word);
+
+	return len > 0 && (word[len - 1] == '>' || word[len - 1] == '<');
+}
+
 /* Words that are no part of what a rule is: the verb, its place in the chain, how long to wait. */
 static bool is_beside_the_rule(const struct hook_command *c, size_t i)
 {
 	const char *word = c->words[i].text;
 
-	return i == 0 || verb_of(word) != VERB_NONE || strcmp(word, "-w") == 0 ||
-	       strcmp(word, "--wait") == 0 ||
+	return i == 0 || verb_of(word) != VERB_NONE || redirects(word) ||
+	       (i >= 1 && redirects(c->words[i - 1].text) && ends_open(c->words[i - 1].text)) ||
+	       strcmp(word, "-w") == 0 || strcmp(word, "--wait") == 0 ||
 	       (i >= 2 && is_number(word) && verb_of(c->words[i - 2].text) == VERB_ADD);
 }
 
@@ -204,15 +220,6 @@ static bool is_wg_number(const char *word)
 	return strncmp(word, "wg", 2) == 0 && is_number(word + 2);
 }
 
-static bool hooks_name(const struct check_tunnel *t, const char *name)
-{
-	for (size_t kind = 0; kind < TUNNEL_HOOKS; ++kind)
-		for (size_t i = 0; i < t->t->hooks[kind].count; ++i)
-			if (strstr(t->t->hooks[kind].rows[i].text, name))
-				return true;
-	return false;
-}
-
 static const struct hook_word *interface_word(const struct hook_command *command)
 {
 	static const char *const options[] = { "-i", "-o", "--in-interface", "--out-interface",
@@ -248,7 +255,8 @@ static void say_another(struct check *c, const struct check_tunnel *t, struct pl
 
 static void hook_names_another(struct check *c, const struct check_tunnel *t)
 {
-	if (!is_wg_number(t->t->name) || hooks_name(t, t->t->name) || hooks_name(t, "%i"))
+	if (!is_wg_number(t->t->name) || check_hooks_name(t, t->t->name) ||
+	    check_hooks_name(t, "%i"))
 		return;
 	for (size_t kind = 0; kind < TUNNEL_HOOKS; ++kind)
 		for (size_t i = 0; i < t->t->hooks[kind].count; ++i) {
@@ -313,7 +321,8 @@ static const struct hook_word *kill_switch_word(const struct hook_command *comma
 
 static void kill_switch_v4_only(struct check *c, const struct check_tunnel *t)
 {
-	if (hooks_name(t, "ip6tables") || hooks_name(t, "nft") || hooks_name(t, "disable_ipv6"))
+	if (check_hooks_name(t, "ip6tables") || check_hooks_name(t, "nft") ||
+	    check_hooks_name(t, "disable_ipv6"))
 		return;
 	for (size_t kind = TUNNEL_PRE_UP; kind <= TUNNEL_POST_UP; ++kind)
 		for (size_t i = 0; i < t->t->hooks[kind].count; ++i) {

@@ -47,7 +47,7 @@ static void say_no_v6(struct check *c, const struct check_tunnel *t, const struc
 
 static void ipv6_is_off(struct check *c, const struct check_tunnel *t)
 {
-	if (!c->host->network.ipv6_off)
+	if (!c->host->network.ipv6_off || check_hooks_name(t, "disable_ipv6"))
 		return;
 	for (size_t i = 0; i < t->t->addresses.count; ++i)
 		if (is_v6(&t->t->addresses.rows[i].prefix)) {
@@ -81,8 +81,9 @@ static bool network_of(const struct check *c, const struct check_tunnel *t, size
 	*ret = a->prefix;
 	*ret_link = host_link_by_index(&c->host->network, a->link);
 	prefix_mask(ret);
-	return *ret_link && !(*ret_link)->loopback && !is_own_link(t, *ret_link) &&
-	       a->prefix.bits < ip_bits(&a->prefix.ip) && !prefix_covers(&link_local, ret);
+	return *ret_link && (*ret_link)->up && !(*ret_link)->loopback &&
+	       !is_own_link(t, *ret_link) && a->prefix.bits < ip_bits(&a->prefix.ip) &&
+	       !prefix_covers(&link_local, ret);
 }
 
 static void say_local(struct check *c, const struct check_tunnel *t, const struct prefix_row *row,
@@ -203,6 +204,23 @@ static bool is_plain_name(const char *word)
 			    "0123456789_.-") == strlen(word);
 }
 
+static bool is_masquerade(const struct hook_command *command)
+{
+	return hook_is_iptables(command) && hook_has_word(command, "MASQUERADE");
+}
+
+/* It masquerades on an interface that there is, or on nobody knows which. */
+static bool is_masquerade_here(const struct check *c, const struct check_tunnel *t,
+			       const struct hook_command *command)
+{
+	const struct hook_word *oif = hook_option(command, "-o", "--out-interface");
+
+	return is_masquerade(command) &&
+	       (!oif || hook_has_word(command, "!") || !is_plain_name(oif->text) ||
+		strcmp(oif->text, t->t->name) == 0 ||
+		host_link_by_name(&c->host->network, oif->text));
+}
+
 static void check_oif(struct check *c, const struct check_tunnel *t, size_t row,
 		      const struct hook_command *command)
 {
@@ -211,9 +229,7 @@ static void check_oif(struct check *c, const struct check_tunnel *t, size_t row,
 	struct span at = t->t->hooks[TUNNEL_POST_UP].rows[row].at;
 	struct finding *f;
 
-	if (!hook_is_iptables(command) || !hook_has_word(command, "MASQUERADE") || !oif ||
-	    !is_plain_name(oif->text) || strcmp(oif->text, t->t->name) == 0 ||
-	    host_link_by_name(&c->host->network, oif->text))
+	if (!oif || is_masquerade_here(c, t, command) || !is_masquerade(command))
 		return;
 	at.column += (unsigned int)oif->at;
 	at.length = (unsigned int)strlen(oif->text);
@@ -228,6 +244,10 @@ static void check_oif(struct check *c, const struct check_tunnel *t, size_t row,
 
 static void masquerade_to_nowhere(struct check *c, const struct check_tunnel *t)
 {
+	for (size_t i = 0; i < t->t->hooks[TUNNEL_POST_UP].count; ++i)
+		for (size_t k = 0; k < t->hooks[TUNNEL_POST_UP][i].command_count; ++k)
+			if (is_masquerade_here(c, t, &t->hooks[TUNNEL_POST_UP][i].commands[k]))
+				return; /* one for each of several uplinks: one is enough */
 	for (size_t i = 0; i < t->t->hooks[TUNNEL_POST_UP].count; ++i)
 		for (size_t k = 0; k < t->hooks[TUNNEL_POST_UP][i].command_count; ++k)
 			check_oif(c, t, i, &t->hooks[TUNNEL_POST_UP][i].commands[k]);
@@ -290,7 +310,7 @@ static void resolver_is_local(struct check *c, const struct check_tunnel *t)
 	const struct host_link *link;
 	struct prefix local;
 
-	for (size_t i = 0; i < t->t->dns.count; ++i) {
+	for (size_t i = 0; check_makes_routes(t) && i < t->t->dns.count; ++i) {
 		const struct tunnel_prefix *dns = &t->t->dns.rows[i];
 		const struct prefix_row *row = prefix_table_find(&t->allowed, &dns->prefix.ip, 0);
 

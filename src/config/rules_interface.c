@@ -155,8 +155,11 @@ static void save_config(struct check *c, const struct check_tunnel *t)
 		finding_cause(
 			f, "at `down' this file is written anew from the running tunnel: comments, "
 			   "search domains, names in Endpoint and edits made meanwhile are lost");
-	finding_fix(f, "remove SaveConfig, and save on purpose: `wg-quick save %s'",
-		    t->t->name[0] ? t->t->name : "NAME");
+	if (hook) /* `wg-quick save' does the same to it */
+		finding_fix(f, "remove SaveConfig, and write changes into this file by hand");
+	else
+		finding_fix(f, "remove SaveConfig, and save on purpose: `wg-quick save %s'",
+			    t->t->name[0] ? t->t->name : "NAME");
 }
 
 /* F4, F8 */

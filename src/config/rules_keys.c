@@ -193,12 +193,14 @@ static void no_private_key(struct check *c, const struct check_tunnel *t)
 	struct finding *f;
 
 	if (t->broken || span_is_set(&t->t->private_key) || !span_is_set(&t->t->interface) ||
-	    check_hooks_have(t, "wg", "private-key"))
+	    check_hooks_set(t, "private-key"))
 		return;
 	f = check_say(c, "no-private-key", has_hooks(t) ? DIAG_WARNING : DIAG_ERROR,
 		      check_place(t, &t->t->interface));
-	finding_cause(f, "there is no PrivateKey, and no hook sets one: the device cannot begin or "
-			 "answer a handshake");
+	finding_cause(f,
+		      "there is no PrivateKey, and %s: the device cannot begin or answer a "
+		      "handshake",
+		      has_hooks(t) ? "unless a hook sets one" : "no hook sets one");
 	finding_fix(f, "add `PrivateKey = ' with a key of `wg genkey'; or set it in a hook: "
 		       "`PostUp = wg set %%i private-key FILE'");
 }
@@ -210,8 +212,8 @@ static void no_allowed_ips(struct check *c, const struct check_tunnel *t)
 	for (size_t i = 0; !t->broken && i < t->t->model.peer_count; ++i) {
 		struct finding *f;
 
-		if (t->t->model.peers[i].allowed_count > 0 ||
-		    check_hooks_have(t, "wg", "allowed-ips") || !t->t->peers[i].has_public_key)
+		if (t->t->model.peers[i].allowed_count > 0 || check_hooks_set(t, "allowed-ips") ||
+		    !t->t->peers[i].has_public_key)
 			continue;
 		f = check_say(c, "no-allowed-ips", DIAG_WARNING, check_peer_place(t, i));
 		finding_cause(f,
@@ -231,6 +233,7 @@ static void nobody_can_begin(struct check *c, const struct check_tunnel *t)
 	struct finding *f;
 
 	if (t->broken || span_is_set(&tunnel->listen_port) || tunnel->model.peer_count == 0 ||
+	    !span_is_set(&tunnel->interface) || /* a piece for addconf */
 	    check_hooks_have(t, "wg", NULL))
 		return;
 	for (size_t i = 0; i < tunnel->model.peer_count; ++i)

@@ -119,7 +119,8 @@ static void say_missing_peer(struct check *c, const struct check_pair *p)
 
 static void missing_half(struct check *c, const struct check_pair *p)
 {
-	if (!p->a->has_key || p->b->broken || any_twin_names(c, p->b, &p->a->public_key))
+	if (!p->a->has_key || p->b->broken || check_hooks_set(p->b, "peer") ||
+	    any_twin_names(c, p->b, &p->a->public_key))
 		return;
 	if (has_one_stranger(c, p->b))
 		say_wrong_key(c, p);
@@ -147,8 +148,9 @@ static void compare_preshared(struct check *c, const struct check_pair *p)
 		return; /* said once, by the file that comes first */
 	there = &p->b->t->peers[p->back];
 	theirs = &p->b->t->model.peers[p->back];
-	if (crypto_equal(&mine->preshared_key, &theirs->preshared_key, KEY_LEN) &&
-	    has == span_is_set(&there->preshared_key))
+	if (crypto_equal(&mine->preshared_key, &theirs->preshared_key, KEY_LEN))
+		return; /* a key of zeros is none */
+	if (check_hooks_set(p->a, "preshared-key") || check_hooks_set(p->b, "preshared-key"))
 		return;
 	if ((has && !mine->has_preshared_key) ||
 	    (span_is_set(&there->preshared_key) && !theirs->has_preshared_key))
@@ -362,8 +364,8 @@ static void address_not_accepted(struct check *c, const struct check_pair *p)
 {
 	const struct tunnel_prefixes *list = &p->a->t->addresses;
 
-	if (p->back == SIZE_MAX || p->b->broken || !p->a->t->peers[p->peer].endpoint_host ||
-	    p->b->t->peers[p->back].endpoint_host)
+	if (p->back == SIZE_MAX || p->b->broken || check_hooks_set(p->b, "allowed-ips") ||
+	    !p->a->t->peers[p->peer].endpoint_host || p->b->t->peers[p->back].endpoint_host)
 		return;
 	for (size_t i = 0; i < list->count; ++i)
 		if (!any_is_accepted(p, list->rows[i].prefix.ip.family) &&
@@ -455,8 +457,9 @@ static void compare_ports(struct check *c, const struct check_pair *p)
 	const struct tunnel *there = p->b->t;
 	struct finding *f;
 
-	if (p->back == SIZE_MAX || !here->endpoint_host || here->endpoint_port == 0 ||
-	    there->listen_service || here->endpoint_port == there->model.listen_port)
+	if (p->back == SIZE_MAX || p->b->broken || !here->endpoint_host ||
+	    here->endpoint_port == 0 || there->listen_service ||
+	    here->endpoint_port == there->model.listen_port)
 		return;
 	if (!span_is_set(&there->listen_port) && check_hooks_have(p->b, "wg", "listen-port"))
 		return;

@@ -1,4 +1,5 @@
 #include <string.h>
+#include <strings.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
@@ -81,6 +82,30 @@ static void say_inside_address(struct check *c, const struct check_tunnel *t, si
 		       "address, not its address inside");
 }
 
+static bool is_loopback(const struct ip *ip)
+{
+	const struct prefix v4 = { { FAMILY_V4, { 127 } }, 8 };
+	struct ip v6 = { FAMILY_V6, { 0 } };
+
+	v6.bytes[15] = 1;
+	return prefix_has(&v4, ip) || ip_equal(&v6, ip);
+}
+
+/* What is reached without any route of wg-quick: a program of this host, as obfuscators are. */
+static bool is_beside_routes(const struct ip *ip)
+{
+	const struct prefix v4 = { { FAMILY_V4, { 169, 254 } }, 16 };
+	const struct prefix v6 = { { FAMILY_V6, { 0xfe, 0x80 } }, 10 };
+
+	return is_loopback(ip) || prefix_has(&v4, ip) || prefix_has(&v6, ip);
+}
+
+/* The wider the network, the likelier that the host has a narrower route to a private address. */
+static bool may_be_elsewhere(const struct prefix *connected, const struct ip *ip)
+{
+	return check_is_private(ip) && connected->bits < (ip->family == FAMILY_V4 ? 24 : 64);
+}
+
 /* An endpoint that is an address. */
 static void check_endpoint(struct check *c, const struct check_tunnel *t, size_t peer)
 {
@@ -91,6 +116,8 @@ static void check_endpoint(struct check *c, const struct check_tunnel *t, size_t
 	struct finding *f;
 
 	if (row && row->peer != peer) /* another peer's: a tunnel in a tunnel, which works */
+		return;
+	if (is_beside_routes(ip) || (connected && may_be_elsewhere(&connected->prefix, ip)))
 		return;
 	if (connected)
 		say_inside_address(c, t, peer, connected);
@@ -106,6 +133,22 @@ static void check_endpoint(struct check *c, const struct check_tunnel *t, size_t
 	say_loop_fix(t, f, &row->prefix);
 }
 
+/* Names of this host and of its own network, to which there may be a narrower route. */
+static bool is_local_name(const char *host)
+{
+	static const char *const ends[] = { ".local",     ".lan",         ".home",     ".internal",
+					    ".home.arpa", ".localdomain", ".localhost" };
+	const size_t len = strlen(host);
+
+	for (size_t i = 0; i < ELEMENTS(ends); ++i) {
+		const size_t end = strlen(ends[i]);
+
+		if (len > end && strcasecmp(host + len - end, ends[i]) == 0)
+			return true;
+	}
+	return !strchr(host, '.');
+}
+
 /* An endpoint that is a name: whatever address it has, it is caught. */
 static void check_name(struct check *c, const struct check_tunnel *t, size_t peer)
 {
@@ -114,7 +157,8 @@ static void check_name(struct check *c, const struct check_tunnel *t, size_t pee
 	const struct prefix_row *row;
 	struct finding *f;
 
-	if (!prefix_table_covers_all(&t->allowed, FAMILY_V4, bits))
+	if (is_local_name(t->t->peers[peer].endpoint_host) ||
+	    !prefix_table_covers_all(&t->allowed, FAMILY_V4, bits))
 		return;
 	row = prefix_table_find(&t->allowed, &any, bits);
 	if (!row || row->peer != peer)
@@ -129,7 +173,9 @@ static void check_name(struct check *c, const struct check_tunnel *t, size_t pee
 
 static void endpoint_in_tunnel(struct check *c, const struct check_tunnel *t)
 {
-	for (size_t i = 0; may_loop(t) && i < t->t->model.peer_count; ++i) {
+	const bool loops = may_loop(t);
+
+	for (size_t i = 0; loops && i < t->t->model.peer_count; ++i) {
 		if (t->t->model.peers[i].has_endpoint)
 			check_endpoint(c, t, i);
 		else if (t->t->peers[i].endpoint_host)
@@ -145,15 +191,6 @@ static bool is_own_address(const struct check_tunnel *t, const struct ip *ip)
 		if (ip_equal(&t->t->addresses.rows[i].prefix.ip, ip))
 			return true;
 	return false;
-}
-
-static bool is_loopback(const struct ip *ip)
-{
-	const struct prefix v4 = { { FAMILY_V4, { 127 } }, 8 };
-	struct ip v6 = { FAMILY_V6, { 0 } };
-
-	v6.bytes[15] = 1;
-	return prefix_has(&v4, ip) || ip_equal(&v6, ip);
 }
 
 static void check_resolver(struct check *c, const struct check_tunnel *t,
@@ -177,7 +214,7 @@ static void check_resolver(struct check *c, const struct check_tunnel *t,
 	else if (check_is_private(ip))
 		finding_cause(f,
 			      "%s is in no peer's AllowedIPs: queries to it go around the tunnel, "
-			      "where a private address is somebody else's or nobody's",
+			      "and only a network nearby that has this address answers",
 			      text);
 	else
 		finding_cause(f,
@@ -210,6 +247,13 @@ static const struct prefix_row *default_row(const struct check_tunnel *t)
 	return prefix_table_exact(&t->allowed, &all);
 }
 
+/* They switch IPv6 off, or have rules for it. */
+static bool hooks_hold_v6(const struct check_tunnel *t)
+{
+	return check_hooks_name(t, "disable_ipv6") || check_hooks_name(t, "ip6tables") ||
+	       check_hooks_name(t, "nft");
+}
+
 static void only_v4(struct check *c, const struct check_tunnel *t)
 {
 	const struct prefix_row *row = default_row(t);
@@ -217,7 +261,7 @@ static void only_v4(struct check *c, const struct check_tunnel *t)
 	struct finding *f;
 
 	if (t->broken || !row || !t->t->peers[row->peer].endpoint_host || takes_all(t, FAMILY_V6) ||
-	    !check_makes_routes(t) || t->t->own.kill_switch != TUNNEL_KILL_OFF)
+	    !check_makes_routes(t) || t->t->own.kill_switch != TUNNEL_KILL_OFF || hooks_hold_v6(t))
 		return;
 	v6 = host_default_link(&c->host->network, FAMILY_V6);
 	if (c->host->looked && (!v6 || v6->wireguard))

@@ -32,8 +32,11 @@ void tunnel_init(struct tunnel *t)
 
 static void texts_done(struct tunnel_texts *list)
 {
-	for (size_t i = 0; i < list->count; ++i)
+	for (size_t i = 0; i < list->count; ++i) {
+		explicit_bzero(list->rows[i].text,
+			       strlen(list->rows[i].text)); /* a hook may hold a key */
 		free(list->rows[i].text);
+	}
 	free(list->rows);
 }
 

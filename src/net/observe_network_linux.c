@@ -181,8 +181,14 @@ static int read_routes_v6(struct host_network *n)
 static bool stands_in_path(const char *program)
 {
 	const char *path = getenv("PATH");
-	char *copy = strdup(path ? path : "/usr/sbin:/usr/bin:/sbin:/bin"), *rest = copy, *folder;
+	char *copy = NULL, *rest, *folder;
 	bool found = false;
+
+	/* wg-quick runs as root, which looks where a user may not */
+	if (asprintf(&copy, "%s:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
+		     path ? path : "/usr/local/bin") < 0)
+		return false;
+	rest = copy;
 
 	while (copy && !found && (folder = strsep(&rest, ":"))) {
 		char *name;

@@ -113,6 +113,11 @@ static void by_pppoe(struct host_facts *h)
 	h->network.links[1].mtu = 1492;
 }
 
+static void without_wifi(struct host_facts *h)
+{
+	h->network.links[1].up = false;
+}
+
 static void as_it_is(struct host_facts *h)
 {
 	(void)h;
@@ -166,6 +171,10 @@ static const struct host_row {
 	{ "PostUp = iptables -t nat -A POSTROUTING -o $(/etc/nic) -j MASQUERADE\n", as_it_is, "D6",
 	  "" },
 	{ "PostUp = iptables -A FORWARD -o eth0 -j ACCEPT\n", as_it_is, "D6", "" },
+	{ "PostUp = iptables -t nat -A POSTROUTING ! -o eth0 -j MASQUERADE\n", as_it_is, "D6", "" },
+	{ "PostUp = iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE\n"
+	  "PostUp = iptables -t nat -A POSTROUTING -o wlan0 -j MASQUERADE\n",
+	  as_it_is, "D6", "" },
 	/* E5 */
 	{ PEER "AllowedIPs = 10.1.0.0/24\nEndpoint = 192.168.1.34:51820\n", as_it_is, "E5",
 	  "E5- E5?" },
@@ -181,12 +190,17 @@ static const struct host_row {
 	{ "DNS = 192.168.1.1\n" PEER "AllowedIPs = 0.0.0.0/0, 192.168.1.1/32\n", as_it_is, "H3",
 	  "" },
 	{ "DNS = 9.9.9.9\n" PEER "AllowedIPs = 0.0.0.0/0\n", as_it_is, "H3", "" },
+	{ "DNS = 192.168.1.1\nTable = 7\n" PEER "AllowedIPs = 0.0.0.0/0\n", as_it_is, "H3", "" },
+	{ "DNS = 192.168.1.1\n" PEER "AllowedIPs = 0.0.0.0/0\n", without_wifi, "H3", "" },
 	/* H4 */
 	{ PEER "AllowedIPs = 0.0.0.0/0\nEndpoint = 198.51.100.7:1\n", with_v6, "H4", "H4?" },
 	{ PEER "AllowedIPs = 0.0.0.0/0, ::/0\nEndpoint = 198.51.100.7:1\n", with_v6, "H4", "" },
 	{ PEER "AllowedIPs = 0.0.0.0/0, ::/1, 8000::/1\nEndpoint = 198.51.100.7:1\n", with_v6, "H4",
 	  "" },
 	{ PEER "AllowedIPs = 0.0.0.0/0\nEndpoint = 198.51.100.7:1\n", as_it_is, "H4", "" },
+	{ "PreUp = sysctl -w net.ipv6.conf.all.disable_ipv6=1\n" PEER
+	  "AllowedIPs = 0.0.0.0/0\nEndpoint = 198.51.100.7:1\n",
+	  with_v6, "H4", "" },
 	{ PEER "AllowedIPs = 0.0.0.0/0\n", with_v6, "H4", "" }, /* not the end that calls */
 	{ "#: KillSwitch = yes\n" PEER "AllowedIPs = 0.0.0.0/0\nEndpoint = 198.51.100.7:1\n",
 	  with_v6, "H4", "" },
@@ -326,6 +340,57 @@ static const struct set_row {
 	  "hook-interface",
 	  "hook-interface?" },
 	{ { DEVICE_A "PostUp = iptables -A FORWARD -i wg-lan -j ACCEPT\n" }, "hook-interface", "" },
+	/* what goes elsewhere, and what the shell does not read */
+	{ { DEVICE_A "PostUp = iptables -A FORWARD -i %%i -j ACCEPT # in\n"
+		     "PostDown = iptables -D FORWARD -i %%i -j ACCEPT 2>/dev/null || true\n" },
+	  "hook-undo",
+	  "" },
+	{ { DEVICE_A "PostUp = iptables -A FORWARD -i %%i -j ACCEPT\n"
+		     "PostDown = iptables -D FORWARD -i %%i -j ACCEPT > /dev/null\n" },
+	  "hook-undo",
+	  "" },
+	/* a program of this host, as obfuscators are; a name of the own network */
+	{ { DEVICE_A "Address = 10.1.0.2/32\n[Peer]\nPublicKey = "
+		     "UOEjQ8WSd/6N4ZQsRVjgncpe5TDRtJXFUzE2A2p9eSc=\nEndpoint = 127.0.0.1:51820\n"
+		     "AllowedIPs = 0.0.0.0/1, 128.0.0.0/1\n" },
+	  "C12",
+	  "" },
+	{ { DEVICE_A "Address = 10.1.0.2/32\n[Peer]\nPublicKey = "
+		     "UOEjQ8WSd/6N4ZQsRVjgncpe5TDRtJXFUzE2A2p9eSc=\nEndpoint = localhost:51820\n"
+		     "AllowedIPs = 0.0.0.0/1, 128.0.0.0/1\n" },
+	  "C12",
+	  "" },
+	{ { DEVICE_A "Address = 10.1.0.2/8\n[Peer]\nPublicKey = "
+		     "UOEjQ8WSd/6N4ZQsRVjgncpe5TDRtJXFUzE2A2p9eSc=\nEndpoint = 10.200.0.1:51820\n"
+		     "AllowedIPs = 10.1.0.0/24\n" },
+	  "C12",
+	  "" },
+	/* what hooks set is not in the file */
+	{ { DEVICE_A "Address = 10.1.0.2/32\nPostUp = wg set %%i peer X preshared-key /k\n" PEER_HUB
+		     "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A
+		       "PresharedKey = eMRKzNd0plHSaO/w+S1b8piCI+b+5zceGAywBQDSpWo=\n"
+		       "AllowedIPs = 10.1.0.2/32\n" },
+	  "B4",
+	  "" },
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A
+		       "PresharedKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+		       "AllowedIPs = 10.1.0.2/32\n" },
+	  "B4",
+	  "" },
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\nPostUp = wg addconf %%i /etc/peers\n" },
+	  "B1 B2",
+	  "" },
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_HUB "Address = 10.1.0.1/24\n" },
+	  "B1 B2",
+	  "B2!" },
+	{ { "[Peer]\nPublicKey = UOEjQ8WSd/6N4ZQsRVjgncpe5TDRtJXFUzE2A2p9eSc=\n"
+	    "AllowedIPs = 10.1.0.2/32\n" },
+	  "A18",
+	  "" },
 };
 
 /* Which key belongs to each %s, by what stands before it. */
