@@ -57,14 +57,22 @@ static bool read_one(struct check_run *r, const char *path)
 	return read;
 }
 
-static bool observe(const struct check_run *r, bool host, struct host_facts *ret)
+static bool observe(struct check_run *r, bool host, struct host_facts *ret)
 {
+	int status;
+
 	for (size_t i = 0; i < r->set.count; ++i)
 		if (observe_file(ret, r->set.rows[i].path) < 0)
 			return false;
 	if (!host)
 		return true;
-	ret->looked = observe_network(&ret->network) == 0;
+	status = observe_network(&ret->network);
+	ret->looked = status == 0;
+	if (status < 0 && status != -ENOMEM) {
+		fprintf(stderr, "warren: check: cannot look at this host: %s\n", strerror(-status));
+		++r->unread;
+		return true;
+	}
 	return ret->looked;
 }
 
