@@ -62,8 +62,10 @@ static int parse(int argc, char *argv[], struct wish *w)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
+	static char name[] = "warren: check"; /* what getopt begins its own words with */
 	int option;
 
+	argv[0] = name;
 	while ((option = getopt_long(argc, argv, "hy", options, NULL)) != -1)
 		switch (option) {
 		case OPTION_JSON:
@@ -118,7 +120,7 @@ static int print(const struct check_run *r, const struct wish *w)
 		check_print_sarif(r, &o);
 		break;
 	}
-	return out_done(&o);
+	return out_end(&o, "warren: check", 0);
 }
 
 static bool has_failed(const struct check_run *r, const struct wish *w)
@@ -176,7 +178,7 @@ static int check_main(int argc, char *argv[])
 		return 1;
 	if (!check_run_read(&r, argv + optind, (size_t)(argc - optind), w.host))
 		status = say_no_memory();
-	else if (print(&r, &w) < 0)
+	else if (print(&r, &w) != 0)
 		status = 1;
 	else
 		status = failed || has_failed(&r, &w);

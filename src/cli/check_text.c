@@ -143,5 +143,7 @@ void check_print_text(const struct check_run *r, bool colour, struct out *o)
 	print_count(findings_count(f, DIAG_NOTE), "note", o);
 	out_text(o, " in ");
 	print_count(r->set.count, "file", o);
+	if (r->left_out)
+		out_printf(o, ", and %zu more that are not shown", r->left_out);
 	out_text(o, f->count ? "; `warren why ID' tells more\n" : "\n");
 }

@@ -166,6 +166,29 @@ static int show_one_drops(const struct request *r, struct out *o)
 	return error ? EXIT_FAILURE : 0;
 }
 
+/* Of each in turn, as show does it; it is a failure where none tells. */
+static int show_all_drops(const struct request *r, struct out *o)
+{
+	struct device_list list;
+	bool has_shown = false;
+	const int error = devices_list(DEVICES_DIR, &list);
+	int code;
+
+	if (error)
+		return wg_failed("Unable to list interfaces", error);
+	for (size_t i = 0; i < list.count; ++i) {
+		struct request one = *r;
+
+		one.target = list.items[i].name;
+		if (i > 0 && has_shown)
+			out_text(o, "\n");
+		has_shown = show_one_drops(&one, o) == 0 || has_shown;
+	}
+	code = has_shown || list.count == 0 ? 0 : EXIT_FAILURE;
+	devices_done(&list);
+	return code;
+}
+
 static int show(const struct request *r, struct out *o)
 {
 	const bool is_names = strcmp(r->target, "interfaces") == 0;
@@ -174,6 +197,9 @@ static int show(const struct request *r, struct out *o)
 
 	if (r->call->is_warren && !is_all && r->field && strcmp(r->field, "drops") == 0)
 		return show_one_drops(r, o);
+	if (r->call->is_warren && !r->is_json && strcmp(r->target, "all") == 0 && r->field &&
+	    strcmp(r->field, "drops") == 0)
+		return show_all_drops(r, o);
 	if (r->is_json && (r->field || is_names))
 		return wg_usage(r->call, &wg_show);
 	if (r->is_json)

@@ -4,7 +4,7 @@
 
 static const struct complaint_row rows[COMPLAINT_COUNT] = {
 	[COMPLAINT_CRLF] = { "A16", DIAG_NOTE, "lines end with CR LF" },
-	[COMPLAINT_BOM] = { "A16", DIAG_NOTE, "the file begins with a byte order mark" },
+	[COMPLAINT_BOM] = { "A16", DIAG_WARNING, "the file begins with a byte order mark" },
 	[COMPLAINT_UTF16] = { "utf-16", DIAG_ERROR, "the file is UTF-16" },
 	[COMPLAINT_NUL] = { "nul-byte", DIAG_ERROR, "a NUL byte in a line" },
 	[COMPLAINT_CONTROL] = { "control-character", DIAG_ERROR, "a control character in a value" },
@@ -27,7 +27,7 @@ static const struct complaint_row rows[COMPLAINT_COUNT] = {
 	[COMPLAINT_KEY_FORMAT] = { "A9", DIAG_ERROR, "not a key" },
 	[COMPLAINT_PLACEHOLDER] = { "A9", DIAG_ERROR, "a placeholder that was not filled in" },
 	[COMPLAINT_PORT] = { "bad-port", DIAG_ERROR, "not a port" },
-	[COMPLAINT_SERVICE] = { "service-name", DIAG_NOTE,
+	[COMPLAINT_SERVICE] = { "service-name", DIAG_WARNING,
 				"the name of a service instead of a port" },
 	[COMPLAINT_FWMARK] = { "bad-fwmark", DIAG_ERROR, "not a mark" },
 	[COMPLAINT_KEEPALIVE] = { "bad-keepalive", DIAG_ERROR, "not an interval" },
@@ -38,6 +38,7 @@ static const struct complaint_row rows[COMPLAINT_COUNT] = {
 	[COMPLAINT_DNS] = { "bad-dns", DIAG_ERROR, "neither an address nor a domain" },
 	[COMPLAINT_MTU] = { "bad-mtu", DIAG_ERROR, "not an MTU" },
 	[COMPLAINT_TABLE] = { "bad-table", DIAG_ERROR, "not a routing table" },
+	[COMPLAINT_TABLE_NAME] = { "bad-table", DIAG_NOTE, "a routing table by its name" },
 	[COMPLAINT_SAVE_CONFIG] = { "bad-save-config", DIAG_ERROR, "neither true nor false" },
 	[COMPLAINT_NO_PUBLIC_KEY] = { "no-public-key", DIAG_ERROR, "a peer without a public key" },
 	[COMPLAINT_AMNEZIA] = { "A17", DIAG_ERROR, "a file for AmneziaWG" },

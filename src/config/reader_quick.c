@@ -115,6 +115,25 @@ static bool is_table_name(const char *text, size_t len)
 	return text[0] != '-' && !(text[0] >= '0' && text[0] <= '9');
 }
 
+static bool is_exactly(const struct reader_value *v, const char *word)
+{
+	return v->len == strlen(word) && memcmp(v->text, word, v->len) == 0;
+}
+
+/* What wg-quick does not take for its own word it hands to ip, which knows these and those of
+ * /etc/iproute2/rt_tables. */
+static void check_table_name(struct reader *r, const struct reader_value *v, const struct span *at)
+{
+	char quote[READER_QUOTE];
+
+	if (is_exactly(v, "main") || is_exactly(v, "local") || is_exactly(v, "default"))
+		return;
+	diag_hint(reader_complain(r, COMPLAINT_TABLE_NAME, at,
+				  "Table: `up' fails where /etc/iproute2/rt_tables has no %s",
+				  reader_quote(v->text, v->len, "such name", quote)),
+		  "the number is the same on every host");
+}
+
 static void read_table(struct reader *r, const struct reader_value *v)
 {
 	const struct span at = reader_span(r, v->text, v->len);
@@ -125,14 +144,19 @@ static void read_table(struct reader *r, const struct reader_value *v)
 	t->table_name = NULL;
 	t->table = TUNNEL_TABLE_AUTO;
 	t->table_number = 0;
-	if (value_equals(v->text, v->len, "auto"))
+	if (is_exactly(v, "auto"))
 		return;
-	if (value_equals(v->text, v->len, "off")) {
+	if (is_exactly(v, "off")) {
 		t->table = TUNNEL_TABLE_OFF;
+	} else if (value_equals(v->text, v->len, "off") || value_equals(v->text, v->len, "auto")) {
+		diag_hint(reader_complain(r, COMPLAINT_TABLE, &at,
+					  "Table: wg-quick knows this word in small letters only"),
+			  "write off or auto");
 	} else if (value_table(v->text, v->len, &t->table_number) == VALUE_OK) {
 		t->table = TUNNEL_TABLE_NUMBER;
 	} else if (is_table_name(v->text, v->len)) {
 		t->table = TUNNEL_TABLE_NAME;
+		check_table_name(r, v, &at);
 		reader_check(r, tunnel_set_text(&t->table_name, v->text, v->len));
 	} else if (!reader_is_template(r, COMPLAINT_TABLE, v)) {
 		diag_hint(reader_complain(r, COMPLAINT_TABLE, &at, "Table: not a routing table"),

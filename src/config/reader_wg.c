@@ -179,9 +179,10 @@ static bool read_port(struct reader *r, const struct reader_value *v, enum compl
 		return true;
 	if (error == VALUE_PORT_NAME && is_service(text, len)) {
 		diag_hint(reader_complain(r, COMPLAINT_SERVICE, &at,
-					  "%s: %s is the name of a service", v->row->name,
-					  reader_quote(text, len, "this", quote)),
-			  "the number is the same on every host");
+					  "%s: %s is no number: wg looks for it in /etc/services, "
+					  "and refuses the file where it is not there",
+					  v->row->name, reader_quote(text, len, "this", quote)),
+			  "write the number of the port");
 		*ret = 0;
 		reader_check(r, tunnel_set_text(ret_service, text, len));
 		return true;
@@ -364,6 +365,17 @@ static void read_endpoint(struct reader *r, const struct reader_value *v)
 	keep_endpoint(r, &e, &ip);
 }
 
+/* "10.0.0.1/32 10.0.0.2/32": wg takes blanks away, and then it is one word. */
+static bool is_two_items(const struct reader_value *v)
+{
+	struct value_allowed a;
+	size_t len = 0;
+
+	while (len < v->len && !value_is_blank(v->text[len]))
+		++len;
+	return len < v->len && value_allowed(v->text, len, &a) == VALUE_OK;
+}
+
 static void complain_item(struct reader *r, enum value_error error, const struct reader_value *v)
 {
 	const struct span at = reader_span(r, v->text, v->len);
@@ -374,6 +386,10 @@ static void complain_item(struct reader *r, enum value_error error, const struct
 		diag_hint(reader_complain(r, COMPLAINT_ALLOWED_IPS, &at,
 					  "AllowedIPs: an item is empty"),
 			  "remove the comma that is too much");
+	else if (is_two_items(v))
+		diag_hint(reader_complain(r, COMPLAINT_ALLOWED_IPS, &at,
+					  "AllowedIPs: a blank where a comma belongs"),
+			  "write a comma between two items");
 	else if (error == VALUE_BITS && memchr(slash, '.', v->len - (size_t)(slash - v->text)))
 		diag_hint(reader_complain(r, COMPLAINT_ALLOWED_IPS, &at,
 					  "AllowedIPs: a netmask behind the slash"),

@@ -159,9 +159,12 @@ static const struct page pages[] = {
 	{
 		.id = "service-name",
 		.title = "The name of a service in place of a port",
-		.see = "The tunnel works, on the port that `/etc/services` has under that "
-		       "name; on another machine it may not.",
-		.cause = "`wg` looks the word up as a service of UDP.",
+		.see = "`Unable to parse port`, or `Servname not supported for ai_socktype`, and "
+		       "the file is refused. Or the tunnel works, on the port that "
+		       "`/etc/services` has under that name; on another machine it may not.",
+		.cause = "`wg` looks a word up as a service of UDP, and words such as `off` or "
+			 "`auto` are none.",
+		.tell = "    getent services domain/udp",
 		.fix = "Write the number.",
 		.related = "bad-port",
 	},
@@ -255,7 +258,8 @@ static const struct page pages[] = {
 		.see = "`Error: argument \"...\" is wrong: \"table\" value is invalid`, and the "
 		       "tunnel is undone.",
 		.cause = "Table is `auto` (as without the line), `off` for no routes at all, a "
-			 "number, or a name from `/etc/iproute2/rt_tables`.",
+			 "number, or a name from `/etc/iproute2/rt_tables` of that host. These "
+			 "words are in small letters: wg-quick hands `OFF` to `ip` as a name.",
 		.fix = "Delete the line unless you make routes yourself.",
 		.related = "A15",
 	},
