@@ -10,10 +10,10 @@ static void read_address_item(struct reader *r, const struct reader_value *v)
 {
 	const struct span at = reader_span(r, v->text, v->len);
 	char quote[READER_QUOTE];
-	struct value_allowed a;
-	const enum value_error error = value_allowed(v->text, v->len, &a);
+	struct value_allowed a = { 0 };
+	const enum value_error error = value_address(v->text, v->len, &a);
 
-	if (error == VALUE_OK && !a.sign)
+	if (error == VALUE_OK)
 		reader_check(r,
 			     tunnel_add_prefix(&r->t->addresses,
 					       &(struct tunnel_prefix){ .prefix = a.prefix,

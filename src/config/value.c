@@ -212,13 +212,6 @@ static enum value_error parse_prefix(const char *text, size_t len, struct prefix
 	return VALUE_OK;
 }
 
-enum value_error value_prefix(const char *text, size_t len, struct prefix *ret)
-{
-	bool has_bits;
-
-	return parse_prefix(text, len, ret, &has_bits);
-}
-
 enum value_error value_allowed(const char *text, size_t len, struct value_allowed *ret)
 {
 	const bool is_signed = len && (text[0] == '+' || text[0] == '-');
@@ -229,6 +222,36 @@ enum value_error value_allowed(const char *text, size_t len, struct value_allowe
 	if (error == VALUE_OK)
 		*ret = allowed;
 	return error;
+}
+
+/* Ones, then zeros only. */
+static bool mask_to_bits(const struct ip *mask, uint8_t *ret)
+{
+	struct prefix p = { .ip = *mask };
+
+	for (size_t i = 0; i < 4; ++i)
+		p.bits = (uint8_t)(p.bits + __builtin_popcount(mask->bytes[i]));
+	memset(p.ip.bytes, 0xff, 4);
+	prefix_mask(&p);
+	*ret = p.bits;
+	return ip_equal(&p.ip, mask);
+}
+
+enum value_error value_address(const char *text, size_t len, struct value_allowed *ret)
+{
+	const char *slash = memchr(text, '/', len);
+	struct value_allowed a = { .has_bits = true };
+	struct ip mask;
+
+	if (!slash || value_ip(slash + 1, len - (size_t)(slash - text) - 1, &mask) != VALUE_OK)
+		return parse_prefix(text, len, &ret->prefix, &ret->has_bits);
+	if (value_ip(text, (size_t)(slash - text), &a.prefix.ip) != VALUE_OK)
+		return VALUE_IP;
+	if (a.prefix.ip.family != FAMILY_V4 || mask.family != FAMILY_V4 ||
+	    !mask_to_bits(&mask, &a.prefix.bits))
+		return VALUE_BITS;
+	*ret = a;
+	return VALUE_OK;
 }
 
 static void trim(const char **text, size_t *len)

@@ -66,8 +66,8 @@ struct value_allowed {
 	bool has_bits;
 };
 MUST_CHECK enum value_error value_allowed(const char *text, size_t len, struct value_allowed *ret);
-/* The same without a sign: Address of wg-quick, ExcludedIPs. */
-MUST_CHECK enum value_error value_prefix(const char *text, size_t len, struct prefix *ret);
+/* Address of wg-quick, as ip(8) takes it: no sign, and "/255.255.255.0" too. */
+MUST_CHECK enum value_error value_address(const char *text, size_t len, struct value_allowed *ret);
 MUST_CHECK enum value_error value_ip(const char *text, size_t len, struct ip *ret);
 
 /*

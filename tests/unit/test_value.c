@@ -370,6 +370,46 @@ static void switches(void **state)
 	assert_int_equal(value_yes("No", 2, &on), VALUE_OK);
 }
 
+static void addresses(void **state)
+{
+	static const struct {
+		const char *text;
+		enum value_error error;
+		const char *prefix;
+		bool has_bits;
+	} rows[] = {
+		{ "10.0.0.2/24", VALUE_OK, "10.0.0.2/24", true },
+		{ "10.0.0.2", VALUE_OK, "10.0.0.2/32", false },
+		{ "fd00::2/64", VALUE_OK, "fd00::2/64", true },
+		{ "10.0.0.2/255.255.255.0", VALUE_OK, "10.0.0.2/24", true },
+		{ "10.0.0.2/255.255.255.252", VALUE_OK, "10.0.0.2/30", true },
+		{ "10.0.0.2/255.255.255.255", VALUE_OK, "10.0.0.2/32", true },
+		{ "10.0.0.2/0.0.0.0", VALUE_OK, "10.0.0.2/0", true },
+		{ "10.0.0.2/255.0.255.0", VALUE_BITS, NULL, false },
+		{ "10.0.0.2/0.0.0.255", VALUE_BITS, NULL, false },
+		{ "10.0.0.2/ffff::", VALUE_BITS, NULL, false },
+		{ "fd00::2/255.255.255.0", VALUE_BITS, NULL, false },
+		{ "fd00::2/ffff::", VALUE_BITS, NULL, false },
+		{ "ten/255.255.255.0", VALUE_IP, NULL, false },
+		{ "10.0.0.2/33", VALUE_BITS, NULL, false },
+		{ "+10.0.0.2/24", VALUE_IP, NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(rows); ++i) {
+		struct value_allowed a = { 0 };
+		char text[TEXT_PREFIX];
+
+		assert_int_equal(value_address(rows[i].text, strlen(rows[i].text), &a),
+				 rows[i].error);
+		if (rows[i].error != VALUE_OK)
+			continue;
+		text_from_prefix(&a.prefix, text);
+		assert_string_equal(text, rows[i].prefix);
+		assert_int_equal(a.has_bits, rows[i].has_bits);
+	}
+}
+
 /* What text_from_prefix writes is read as the same. */
 static void random_prefixes(void **state)
 {
@@ -377,27 +417,29 @@ static void random_prefixes(void **state)
 
 	(void)state;
 	for (int run = 0; run < 20000; ++run) {
-		struct prefix p = { .ip.family = run & 1 ? FAMILY_V6 : FAMILY_V4 }, again;
+		struct prefix p = { .ip.family = run & 1 ? FAMILY_V6 : FAMILY_V4 };
+		struct value_allowed again;
 		char text[TEXT_PREFIX];
 
 		test_random_fill(&seed, p.ip.bytes, run & 1 ? 16 : 4);
 		p.bits = (uint8_t)test_random_below(&seed, ip_bits(&p.ip) + 1);
 		text_from_prefix(&p, text);
-		assert_int_equal(value_prefix(text, strlen(text), &again), VALUE_OK);
-		assert_true(ip_equal(&p.ip, &again.ip));
-		assert_int_equal(p.bits, again.bits);
+		assert_int_equal(value_address(text, strlen(text), &again), VALUE_OK);
+		assert_true(ip_equal(&p.ip, &again.prefix.ip));
+		assert_int_equal(p.bits, again.prefix.bits);
 	}
 }
 
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ports),      cmocka_unit_test(fwmarks),
-		cmocka_unit_test(keepalives), cmocka_unit_test(mtus_and_tables),
-		cmocka_unit_test(fc3_keys),   cmocka_unit_test(endpoints),
-		cmocka_unit_test(allowed),    cmocka_unit_test(nul_is_no_end),
-		cmocka_unit_test(lists),      cmocka_unit_test(strips_blanks),
-		cmocka_unit_test(switches),   cmocka_unit_test(random_prefixes),
+		cmocka_unit_test(ports),           cmocka_unit_test(fwmarks),
+		cmocka_unit_test(keepalives),      cmocka_unit_test(mtus_and_tables),
+		cmocka_unit_test(fc3_keys),        cmocka_unit_test(endpoints),
+		cmocka_unit_test(allowed),         cmocka_unit_test(nul_is_no_end),
+		cmocka_unit_test(lists),           cmocka_unit_test(strips_blanks),
+		cmocka_unit_test(switches),        cmocka_unit_test(addresses),
+		cmocka_unit_test(random_prefixes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
