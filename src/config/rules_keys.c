@@ -43,11 +43,21 @@ static bool share_address(const struct check_tunnel *a, const struct check_tunne
 	return false;
 }
 
+/* Else they may be one device, in a file for IPv4 and one for IPv6. */
+static bool share_family(const struct check_tunnel *a, const struct check_tunnel *b)
+{
+	for (size_t i = 0; i < a->t->addresses.count; ++i)
+		for (size_t k = 0; k < b->t->addresses.count; ++k)
+			if (a->t->addresses.rows[i].prefix.ip.family ==
+			    b->t->addresses.rows[k].prefix.ip.family)
+				return true;
+	return false;
+}
+
 static bool one_key_two_devices(const struct check *c, const struct check_tunnel *a,
 				const struct check_tunnel *b)
 {
-	return a->t->addresses.count > 0 && b->t->addresses.count > 0 && !share_address(a, b) &&
-	       check_share_peer(c, a, b);
+	return share_family(a, b) && !share_address(a, b) && check_share_peer(c, a, b);
 }
 
 static void same_private_key(struct check *c, const struct check_tunnel *t)

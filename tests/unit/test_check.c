@@ -257,6 +257,15 @@ static const struct set_row {
 	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A "AllowedIPs = 10.1.0.2/32\n" },
 	  "B1 B2 B5 C7 C8",
 	  "" },
+	/* one device, in a file for IPv4 and one for IPv6 */
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_A "Address = fd00:1::2/128\n" PEER_HUB "AllowedIPs = fd00:1::/64\n", NULL },
+	  "B5",
+	  "" },
+	{ { DEVICE_A "Address = 10.1.0.2/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
+	    DEVICE_A "Address = 10.1.0.3/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n", NULL },
+	  "B5",
+	  "B5!" },
 	/* the same with an address that the hub does not know */
 	{ { DEVICE_A "Address = 10.1.0.9/32\n" PEER_HUB "AllowedIPs = 10.1.0.0/24\n",
 	    DEVICE_HUB "Address = 10.1.0.1/24\n" PEER_A "AllowedIPs = 10.1.0.2/32\n", NULL },
