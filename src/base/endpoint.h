@@ -39,6 +39,12 @@ static inline bool ip_equal(const struct ip *a, const struct ip *b)
 	return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+/* fe80::/10: of one link only, so an address of it wants a scope. */
+static inline bool ip_is_link_local(const struct ip *ip)
+{
+	return ip->family == FAMILY_V6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
 static inline bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return ip_equal(&a->ip, &b->ip) && a->port == b->port && a->scope == b->scope;

@@ -217,11 +217,6 @@ void text_from_prefix(const struct prefix *p, char ret[static TEXT_PREFIX])
 	(void)snprintf(ret + len, TEXT_PREFIX - len, "/%u", p->bits); /* always fits */
 }
 
-static bool is_link_local(const struct ip *ip)
-{
-	return ip->family == FAMILY_V6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
-}
-
 /* A name goes before a number, as in getaddrinfo(3): an interface may be called "7". */
 static bool zone_to_scope(const char *zone, uint32_t *ret)
 {
@@ -245,7 +240,7 @@ static bool text_to_scoped(const char *text, struct endpoint *ret)
 		return false;
 	if (ret->ip.family != FAMILY_V6)
 		return false;
-	return !percent || (is_link_local(&ret->ip) && zone_to_scope(percent + 1, &ret->scope));
+	return !percent || (ip_is_link_local(&ret->ip) && zone_to_scope(percent + 1, &ret->scope));
 }
 
 bool text_to_endpoint(const char *text, struct endpoint *ret)
@@ -290,7 +285,7 @@ void text_from_endpoint(const struct endpoint *e, char ret[static TEXT_ENDPOINT]
 	if (e->scope) {
 		zone[0] = '%';
 		/* as getnameinfo(3): elsewhere a name would not be understood */
-		if (!is_link_local(&e->ip) || !zone_name(e->scope, zone + 1))
+		if (!ip_is_link_local(&e->ip) || !zone_name(e->scope, zone + 1))
 			(void)snprintf(zone + 1, ZONE_NAME, "%" PRIu32, e->scope); /* fits */
 	}
 	(void)snprintf(ret, TEXT_ENDPOINT, "[%s%s]:%u", address, zone, e->port); /* fits */

@@ -8,11 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/rows.h"
 #include "config/file_private.h"
 #include "config/line.h"
 #include "config/value.h"
 
-enum { ROOM_MIN = 16, READ_MIN = 4096, BOM_LEN = 3 };
+enum { READ_MIN = 4096, BOM_LEN = 3 };
 static const char bom[] = "\xef\xbb\xbf";
 
 static void wipe_and_free(char *bytes, size_t len)
@@ -20,21 +21,6 @@ static void wipe_and_free(char *bytes, size_t len)
 	if (bytes)
 		explicit_bzero(bytes, len);
 	free(bytes);
-}
-
-bool file_grow(void **rows, size_t size, size_t count, size_t *room)
-{
-	const size_t more = *room ? 2 * *room : ROOM_MIN;
-	void *moved;
-
-	if (count < *room)
-		return true;
-	moved = reallocarray(*rows, more, size);
-	if (!moved)
-		return false;
-	*rows = moved;
-	*room = more;
-	return true;
 }
 
 /* From `text` to the next "\n", which it does not hold. */
@@ -59,7 +45,7 @@ static bool cut_lines(struct config_file *f)
 	while (at < f->len) {
 		struct file_line l = cut_line(f->bytes + at, f->len - at);
 
-		if (!file_grow((void **)&f->lines, sizeof(l), f->line_count, &f->line_room))
+		if (!rows_grow((void **)&f->lines, sizeof(l), f->line_count, &f->line_room))
 			return false;
 		line_scan(&l);
 		at += l.len + l.end;
@@ -73,7 +59,7 @@ static bool cut_lines(struct config_file *f)
 /* One section, from its first line or the beginning; the one before it ends there. */
 static bool open_section(struct config_file *f, enum keys_section kind, size_t first)
 {
-	if (!file_grow((void **)&f->sections, sizeof(*f->sections), f->section_count,
+	if (!rows_grow((void **)&f->sections, sizeof(*f->sections), f->section_count,
 		       &f->section_room))
 		return false;
 	f->sections[f->section_count++] = (struct file_section){ .kind = kind, .first = first };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rows.h"
 #include "base/utf8.h"
 #include "config/file.h"
 #include "config/file_private.h"
@@ -49,9 +50,9 @@ static void free_text(char *text)
 /* Room for all that one edit adds, so that it cannot fail halfway. */
 static bool reserve(struct config_file *f)
 {
-	return file_grow((void **)&f->texts, sizeof(*f->texts), f->text_count, &f->text_room) &&
-	       file_grow((void **)&f->lines, sizeof(*f->lines), f->line_count, &f->line_room) &&
-	       file_grow((void **)&f->sections, sizeof(*f->sections), f->section_count,
+	return rows_grow((void **)&f->texts, sizeof(*f->texts), f->text_count, &f->text_room) &&
+	       rows_grow((void **)&f->lines, sizeof(*f->lines), f->line_count, &f->line_room) &&
+	       rows_grow((void **)&f->sections, sizeof(*f->sections), f->section_count,
 			 &f->section_room);
 }
 

@@ -5,8 +5,6 @@
 
 /* What file.c and file_edit.c share. */
 
-/* Room for one more row. */
-MUST_CHECK bool file_grow(void **rows, size_t size, size_t count, size_t *room);
 /* Sets sections, and the section of each line, from the kinds of the lines. False: out of memory.
  */
 MUST_CHECK bool file_index(struct config_file *f);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM_MIN = 16 };
+#include "base/rows.h"
 
 void prefix_table_init(struct prefix_table *t)
 {
@@ -18,15 +18,8 @@ void prefix_table_done(struct prefix_table *t)
 
 bool prefix_table_add(struct prefix_table *t, const struct prefix *prefix, size_t peer, size_t item)
 {
-	if (t->count == t->room) {
-		const size_t room = t->room ? 2 * t->room : ROOM_MIN;
-		struct prefix_row *rows = realloc(t->rows, room * sizeof(*rows));
-
-		if (!rows)
-			return false;
-		t->rows = rows;
-		t->room = room;
-	}
+	if (!rows_grow((void **)&t->rows, sizeof(*t->rows), t->count, &t->room))
+		return false;
 	t->rows[t->count] = (struct prefix_row){ *prefix, t->count, peer, item };
 	prefix_mask(&t->rows[t->count++].prefix);
 	return true;

@@ -187,13 +187,6 @@ static const struct tunnel_prefix *address_of(const struct check_tunnel *t, cons
 	return NULL;
 }
 
-static bool is_link_local(const struct ip *ip)
-{
-	const struct prefix link_local = { { FAMILY_V6, { 0xfe, 0x80 } }, 10 };
-
-	return prefix_has(&link_local, ip);
-}
-
 static bool say_same_address(struct check *c, const struct check_tunnel *t,
 			     const struct check_tunnel *other)
 {
@@ -205,7 +198,7 @@ static bool say_same_address(struct check *c, const struct check_tunnel *t,
 		const struct tunnel_prefix *same = address_of(other, &mine->prefix.ip);
 		struct finding *f;
 
-		if (!same || is_link_local(&mine->prefix.ip))
+		if (!same || ip_is_link_local(&mine->prefix.ip))
 			continue;
 		said = true;
 		text_from_ip(&mine->prefix.ip, text);
@@ -369,7 +362,7 @@ static void address_not_accepted(struct check *c, const struct check_pair *p)
 		return;
 	for (size_t i = 0; i < list->count; ++i)
 		if (!any_is_accepted(p, list->rows[i].prefix.ip.family) &&
-		    !is_link_local(&list->rows[i].prefix.ip) &&
+		    !ip_is_link_local(&list->rows[i].prefix.ip) &&
 		    !is_somebodys(c, p, &list->rows[i].prefix.ip))
 			say_not_accepted(c, p, &list->rows[i]);
 }

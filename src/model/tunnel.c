@@ -4,25 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rows.h"
 #include "base/text.h"
 
-enum { ROWS_MIN = 4 };
-
-/* Room for one more row; none of these arrays holds a secret. */
-static bool grow(void **rows, size_t size, size_t count, size_t *room)
-{
-	const size_t more = *room ? 2 * *room : ROWS_MIN;
-	void *moved;
-
-	if (count < *room)
-		return true;
-	moved = reallocarray(*rows, more, size);
-	if (!moved)
-		return false;
-	*rows = moved;
-	*room = more;
-	return true;
-}
+enum { SET_MIN = 4 };
 
 void tunnel_init(struct tunnel *t)
 {
@@ -113,7 +98,7 @@ bool tunnel_add_peer(struct tunnel *t)
 {
 	const size_t i = t->model.peer_count;
 
-	if (!grow((void **)&t->peers, sizeof(*t->peers), i, &t->peer_room) ||
+	if (!rows_grow((void **)&t->peers, sizeof(*t->peers), i, &t->peer_room) ||
 	    !model_add_peer(&t->model))
 		return false;
 	t->peers[i] = (struct tunnel_peer){ 0 };
@@ -122,7 +107,7 @@ bool tunnel_add_peer(struct tunnel *t)
 
 bool tunnel_add_prefix(struct tunnel_prefixes *list, const struct tunnel_prefix *p)
 {
-	if (!grow((void **)&list->rows, sizeof(*list->rows), list->count, &list->room))
+	if (!rows_grow((void **)&list->rows, sizeof(*list->rows), list->count, &list->room))
 		return false;
 	list->rows[list->count++] = *p;
 	return true;
@@ -147,7 +132,7 @@ bool tunnel_add_text(struct tunnel_texts *list, const char *text, size_t len, co
 {
 	struct tunnel_text row = { .at = *at };
 
-	if (!grow((void **)&list->rows, sizeof(*list->rows), list->count, &list->room) ||
+	if (!rows_grow((void **)&list->rows, sizeof(*list->rows), list->count, &list->room) ||
 	    !tunnel_set_text(&row.text, text, len))
 		return false;
 	list->rows[list->count++] = row;
@@ -156,7 +141,7 @@ bool tunnel_add_text(struct tunnel_texts *list, const char *text, size_t len, co
 
 bool tunnel_add_port(struct tunnel_ports *list, const struct tunnel_port *p)
 {
-	if (!grow((void **)&list->rows, sizeof(*list->rows), list->count, &list->room))
+	if (!rows_grow((void **)&list->rows, sizeof(*list->rows), list->count, &list->room))
 		return false;
 	list->rows[list->count++] = *p;
 	return true;
@@ -179,7 +164,7 @@ void tunnel_set_done(struct tunnel_set *s)
 struct tunnel *tunnel_set_add(struct tunnel_set *s)
 {
 	if (s->count == s->room) {
-		const size_t room = s->room ? 2 * s->room : ROWS_MIN;
+		const size_t room = s->room ? 2 * s->room : SET_MIN;
 		struct tunnel *moved = calloc(room, sizeof(*moved));
 
 		if (!moved)
