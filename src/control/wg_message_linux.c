@@ -14,7 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/time.h"
-#include "control/netlink.h"
+#include "base/netlink.h"
 #include "control/sockaddr.h"
 #include "crypto/crypto.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/netlink.h"
+#include "base/netlink.h"
 #include "control/wg_message.h"
 
 /* wg(8)'s: a page, but no more than that. */

@@ -27,6 +27,7 @@ void host_facts_done(struct host_facts *h)
 	free(h->network.links);
 	free(h->network.addresses);
 	free(h->network.routes);
+	free(h->network.rules);
 	host_facts_init(h);
 }
 
@@ -73,6 +74,15 @@ struct host_route *host_add_route(struct host_network *n)
 
 	n->routes = array;
 	return route;
+}
+
+struct host_rule *host_add_rule(struct host_network *n)
+{
+	void *array = n->rules;
+	struct host_rule *rule = append(&array, &n->rule_count, sizeof(*rule));
+
+	n->rules = array;
+	return rule;
 }
 
 struct host_file *host_add_file(struct host_facts *h)

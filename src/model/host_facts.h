@@ -28,10 +28,41 @@ struct host_address {
 	struct prefix prefix; /* as given: host bits are the address */
 };
 
-struct host_route { /* of the main table, to one link */
+enum host_route_kind { HOST_UNICAST, HOST_UNREACHABLE, HOST_BLACKHOLE, HOST_PROHIBIT, HOST_THROW };
+enum { HOST_TABLE_DEFAULT = 253, HOST_TABLE_MAIN = 254, HOST_TABLE_LOCAL = 255 };
+
+struct host_route { /* of every table but local; a route of several hops is one row for each */
 	struct prefix dst;
-	uint32_t link;
-	bool gateway; /* false: on link */
+	uint32_t link; /* index; 0: none (the kinds that refuse) */
+	struct ip via; /* FAMILY_NONE: on link */
+	uint32_t table;
+	uint32_t metric;
+	uint32_t mtu; /* of the route; 0: its link's */
+	enum host_route_kind kind;
+	uint8_t protocol; /* RTPROT_*: who made it */
+	bool gateway;     /* it has one, also of the other family */
+	bool dead;        /* its link is down */
+};
+
+/* A policy rule, as far as tunnels make such. */
+struct host_rule {
+	uint8_t family;
+	uint32_t priority;
+	uint32_t table; /* 0: no lookup */
+	uint32_t mark;
+	uint32_t mask; /* of the mark; 0: the mark does not matter */
+	int suppress;  /* suppress_prefixlength; -1: none */
+	bool invert;   /* not */
+	bool other;    /* it says more than this struct can */
+};
+
+/* A switch under /proc/sys, as the planner wants it. */
+enum host_switch_state { HOST_UNKNOWN, HOST_OFF, HOST_ON };
+struct host_switches {
+	enum host_switch_state src_valid_mark; /* net.ipv4.conf.all */
+	enum host_switch_state ip_forward;     /* net.ipv4 */
+	enum host_switch_state ip6_forward;    /* net.ipv6.conf.all.forwarding */
+	enum host_switch_state rp_filter;      /* net.ipv4.conf.all is 1, strict */
 };
 
 struct host_network {
@@ -41,6 +72,9 @@ struct host_network {
 	size_t address_count;
 	struct host_route *routes;
 	size_t route_count;
+	struct host_rule *rules; /* in their order */
+	size_t rule_count;
+	struct host_switches switches;
 	bool ipv6_off;       /* net.ipv6.conf.default.disable_ipv6: a new link has no IPv6 */
 	bool has_resolvconf; /* the program that wg-quick gives DNS to */
 };
@@ -85,6 +119,7 @@ void host_facts_done(struct host_facts *h);
 MUST_CHECK struct host_link *host_add_link(struct host_network *n);
 MUST_CHECK struct host_address *host_add_address(struct host_network *n);
 MUST_CHECK struct host_route *host_add_route(struct host_network *n);
+MUST_CHECK struct host_rule *host_add_rule(struct host_network *n);
 MUST_CHECK struct host_file *host_add_file(struct host_facts *h);
 MUST_CHECK struct host_node *host_add_node(struct host_file *f);
 MUST_CHECK struct host_grant *host_add_grant(struct host_node *n);

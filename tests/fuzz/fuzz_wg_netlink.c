@@ -3,7 +3,7 @@
  * into a model. What was understood must come back as we would write it. Each message is also taken
  * for the answer about the family, and for a link.
  */
-#include "control/netlink.h"
+#include "base/netlink.h"
 #include "control/wg_message.h"
 
 #include <stdbool.h>

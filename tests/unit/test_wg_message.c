@@ -19,7 +19,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "control/netlink.h"
+#include "base/netlink.h"
 #include "support.h"
 
 enum { FAMILY = 0x1d, ROOM = 4096 };

@@ -18,7 +18,7 @@
 #include <libmnl/libmnl.h>
 
 #include "base/bytes.h"
-#include "control/netlink.h"
+#include "base/netlink.h"
 
 enum { FAMILY = 0x1d, BIG = 100000 };
 

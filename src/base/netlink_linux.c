@@ -1,4 +1,4 @@
-#include "control/netlink.h"
+#include "base/netlink.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
-#ifndef CONTROL_NETLINK_H
-#define CONTROL_NETLINK_H
+#ifndef BASE_NETLINK_H
+#define BASE_NETLINK_H
 
 #include <linux/netlink.h>
 #include <stdbool.h>
