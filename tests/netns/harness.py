@@ -92,7 +92,7 @@ class OutOfTime(Exception):
     pass
 
 
-def wait_until(condition, seconds=5.0, what=None, every=0.02):
+def wait_until(condition, seconds=15.0, what=None, every=0.02):
     """Poll until condition() is true; its value is returned."""
     end = time.monotonic() + seconds
     while True:
