@@ -1,4 +1,4 @@
-# bash completion for warren(8), also under its names warrend and wg
+# bash completion for warren(8), also under its names warrend, wg and wg-quick
 _warren_words()
 {
 	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$word")
@@ -102,6 +102,60 @@ _warren_check()
 	fi
 }
 
+# A tunnel by its name, of /etc/wireguard, or by a file of that form.
+_warren_tunnel()
+{
+	local file names=
+	if [[ $word == */* ]]; then
+		_warren_files
+		return
+	fi
+	for file in /etc/wireguard/*.conf; do
+		[[ ! -r $file ]] || { file=${file##*/}; names+=" ${file%.conf}"; }
+	done
+	_warren_words "$names"
+}
+
+_warren_up()
+{
+	if [[ $previous == --engine ]]; then
+		_warren_words 'auto kernel user'
+	elif [[ $word == -* ]]; then
+		_warren_words '--dry-run --force --engine -h --help'
+	elif ((count == 0)); then
+		_warren_tunnel
+	fi
+}
+
+_warren_sync()
+{
+	if [[ $previous == --confirm ]]; then
+		_warren_words '30 60 120'
+	elif [[ $word == -* ]]; then
+		_warren_words '--dry-run --confirm -h --help'
+	elif ((count == 0)); then
+		_warren_tunnel
+	fi
+}
+
+_warren_one_tunnel()
+{
+	if [[ $word == -* ]]; then
+		_warren_words '-h --help'
+	elif ((count == 0)); then
+		_warren_tunnel
+	fi
+}
+
+_warren_quick()
+{
+	if ((COMP_CWORD == 1)); then
+		_warren_words 'up down save strip --help'
+	elif ((COMP_CWORD == 2)); then
+		_warren_tunnel
+	fi
+}
+
 _warren_verb()
 {
 	case $verb in
@@ -122,6 +176,9 @@ _warren_verb()
 		esac
 		;;
 	genkey | genpsk) _warren_new_key ;;
+	up) _warren_up ;;
+	sync) _warren_sync ;;
+	down | save | strip | keep) _warren_one_tunnel ;;
 	check) _warren_check ;;
 	why) _warren_why ;;
 	esac
@@ -137,12 +194,16 @@ _warren()
 	# --offload=LIST comes in three words.
 	[[ $previous$word != --*= ]] || word=
 	[[ $previous != '=' || ${COMP_WORDS[COMP_CWORD-2]} != --* ]] || previous=${COMP_WORDS[COMP_CWORD-2]}
+	if [[ $program == wg-quick ]]; then
+		_warren_quick
+		return
+	fi
 	[[ $program != warrend ]] || { verb=run first=1; }
 	if ((COMP_CWORD < first)); then
 		if [[ $program == wg ]]; then
 			_warren_words "$wg_verbs --help --version"
 		else
-			_warren_words "run check why $wg_verbs --help --version"
+			_warren_words "up down sync save strip keep run check why $wg_verbs --help --version"
 		fi
 		return
 	fi
@@ -153,5 +214,5 @@ _warren()
 	_warren_verb
 }
 complete -F _warren warren warrend
-# Under this name where warren is installed as wg: else wg has a completion of its own.
-[[ ${BASH_SOURCE[0]##*/} != wg ]] || complete -F _warren wg
+# Under this name where warren is installed as wg: else wg and wg-quick have completions of their own.
+[[ ${BASH_SOURCE[0]##*/} != @(wg|wg-quick) ]] || complete -F _warren wg wg-quick

@@ -46,6 +46,25 @@ function __warren_keys
 	command $program show $words[3] peers 2>/dev/null
 end
 
+function __warren_tunnels
+	for file in /etc/wireguard/*.conf
+		string replace -r '.*/(.*)\.conf$' '$1' -- $file
+	end
+end
+
+if test (status basename) = wg-quick.fish
+	complete -c wg-quick -f
+	complete -c wg-quick -n __warren_is_at_verb -a up -d 'bring a tunnel up'
+	complete -c wg-quick -n __warren_is_at_verb -a down -d 'take it down'
+	complete -c wg-quick -n __warren_is_at_verb -a save -d 'write what runs into its file'
+	complete -c wg-quick -n __warren_is_at_verb -a strip -d 'print it for wg setconf'
+	for verb in up down save strip
+		complete -c wg-quick -n "__warren_is $verb 0" -a '(__warren_tunnels)' -d tunnel
+		complete -c wg-quick -n "__warren_is $verb 0" -F
+	end
+	exit
+end
+
 set -l programs warren
 test (status basename) = wg.fish; and set programs wg
 for program in $programs
@@ -81,6 +100,21 @@ end
 
 # What is not wg's.
 if contains warren $programs
+	complete -c warren -n __warren_is_at_verb -a up -d 'bring a tunnel up, whole or not at all'
+	complete -c warren -n __warren_is_at_verb -a down -d 'take it down'
+	complete -c warren -n __warren_is_at_verb -a sync -d 'make the running tunnel equal to its file, live'
+	complete -c warren -n __warren_is_at_verb -a save -d 'write what runs into its file'
+	complete -c warren -n __warren_is_at_verb -a strip -d 'print the file for setconf'
+	complete -c warren -n __warren_is_at_verb -a keep -d 'stay, watch over the tunnel and repair it'
+	for verb in up down sync save strip keep
+		complete -c warren -n "__warren_is $verb 0" -a '(__warren_tunnels)' -d tunnel
+		complete -c warren -n "__warren_is $verb 0" -F
+		complete -c warren -n "__warren_is $verb" -s h -l help -d 'show help'
+	end
+	complete -c warren -n '__warren_is up; or __warren_is sync' -l dry-run -d 'print the steps and do nothing'
+	complete -c warren -n '__warren_is up' -l force -d 'go on in spite of errors in the file'
+	complete -c warren -n '__warren_is up' -l engine -x -a 'auto kernel user' -d 'what makes the interface'
+	complete -c warren -n '__warren_is sync' -l confirm -x -a '30 60 120' -d 'undo everything unless confirmed in time'
 	complete -c warren -n __warren_is_at_verb -a run -d 'the userspace engine on one interface'
 	complete -c warren -n __warren_is_at_verb -a check -d 'every mistake in files, and across files'
 	complete -c warren -n __warren_is_at_verb -a why -d 'the page of an id: what goes wrong, and what to do'
