@@ -15,6 +15,12 @@
  */
 enum { NETLINK_PIECE = 32 * 1024 };
 
+/* What a message or attribute of that length takes, but for the last one. */
+static inline size_t netlink_align(size_t len)
+{
+	return (len + NLMSG_ALIGNTO - 1) / NLMSG_ALIGNTO * NLMSG_ALIGNTO;
+}
+
 /* One message of the answer, aligned to 4 bytes, nlmsg_len of them there. Negative ends it all. */
 typedef int netlink_handler(void *ctx, const struct nlmsghdr *message);
 

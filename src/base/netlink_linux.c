@@ -11,11 +11,6 @@
 
 enum { TYPE_MASK = 0xffff & ~(NLA_F_NESTED | NLA_F_NET_BYTEORDER) };
 
-static size_t align(size_t len)
-{
-	return (len + MNL_ALIGNTO - 1) / MNL_ALIGNTO * MNL_ALIGNTO;
-}
-
 /* The number at the front of a NLMSG_ERROR or NLMSG_DONE: negative, or 0. */
 static int errno_of(const struct nlmsghdr *message, bool is_optional)
 {
@@ -69,7 +64,8 @@ int netlink_take(const void *bytes, size_t len, uint32_t seq, netlink_handler *h
 		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 			*ret_changed = true;
 		status = take_message(message, handle, ctx);
-		step = align(message->nlmsg_len); /* the last one's padding may be left out */
+		/* the last one's padding may be left out */
+		step = netlink_align(message->nlmsg_len);
 		step = step < len ? step : len;
 		at += step;
 		len -= step;
@@ -141,7 +137,7 @@ int netlink_exchange(int fd, const struct nlmsghdr *request, netlink_handler *ha
 
 void netlink_walk_message(struct netlink_walk *w, const struct nlmsghdr *message, size_t header)
 {
-	const size_t len = mnl_nlmsg_get_payload_len(message), skip = align(header);
+	const size_t len = mnl_nlmsg_get_payload_len(message), skip = netlink_align(header);
 
 	*w = (struct netlink_walk){ .broken = len < skip };
 	if (w->broken)
@@ -172,7 +168,7 @@ bool netlink_walk_next(struct netlink_walk *w, struct netlink_attribute *ret)
 	*ret = (struct netlink_attribute){ .type = header.nla_type & TYPE_MASK,
 					   .len = header.nla_len - sizeof(header),
 					   .bytes = w->at + sizeof(header) };
-	step = align(header.nla_len);
+	step = netlink_align(header.nla_len);
 	step = step < w->left ? step : w->left;
 	w->at += step;
 	w->left -= step;
