@@ -130,8 +130,14 @@ const struct host_link *host_link_by_index(const struct host_network *n, uint32_
 
 const struct host_link *host_default_link(const struct host_network *n, uint8_t family)
 {
-	for (size_t i = 0; i < n->route_count; ++i)
-		if (n->routes[i].dst.ip.family == family && n->routes[i].dst.bits == 0)
-			return host_link_by_index(n, n->routes[i].link);
-	return NULL;
+	const struct host_route *best = NULL;
+
+	for (size_t i = 0; i < n->route_count; ++i) {
+		const struct host_route *r = &n->routes[i];
+
+		if (r->dst.ip.family == family && r->dst.bits == 0 && r->table == HOST_TABLE_MAIN &&
+		    r->kind == HOST_UNICAST && !r->dead && (!best || r->metric < best->metric))
+			best = r;
+	}
+	return best ? host_link_by_index(n, best->link) : NULL;
 }

@@ -36,8 +36,8 @@ struct host_route { /* of every table but local; a route of several hops is one 
 	uint32_t link; /* index; 0: none (the kinds that refuse) */
 	struct ip via; /* FAMILY_NONE: on link */
 	uint32_t table;
-	uint32_t metric;
-	uint32_t mtu; /* of the route; 0: its link's */
+	uint32_t metric; /* as the kernel tells it: an IPv6 route added with 0 has 1024 */
+	uint32_t mtu;    /* of the route; 0: its link's */
 	enum host_route_kind kind;
 	uint8_t protocol; /* RTPROT_*: who made it */
 	bool gateway;     /* it has one, also of the other family */
@@ -128,7 +128,8 @@ void host_file_clear(struct host_file *f); /* forget its nodes */
 /* NULL: there is none. */
 const struct host_link *host_link_by_name(const struct host_network *n, const char *name);
 const struct host_link *host_link_by_index(const struct host_network *n, uint32_t index);
-/* The link of a default route of this family; NULL: there is none. */
+/* The link of the main table's default route of this family, the one of the smallest metric; NULL:
+ * there is none. */
 const struct host_link *host_default_link(const struct host_network *n, uint8_t family);
 
 #endif

@@ -1,181 +1,108 @@
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <inttypes.h>
-#include <net/if.h>
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/netlink.h"
 #include "net/observe.h"
+#include "net/route_read.h"
+#include "net/route_write.h"
 
-/* Flags of /proc/net/ipv6_route; linux/ipv6_route.h and netinet/in.h do not go together. */
-#define ROUTE_GATEWAY 0x2U
-#define ROUTE_REJECT 0x200U
-#define ROUTE_LOCAL 0x80000000U
+/* A dump during which something changed is begun again, but not for ever: some hosts never rest. */
+enum { TRIES = 10 };
 
-enum { PATH_ROOM = 64 + IF_NAMESIZE };
+struct dump {
+	struct host_network *network;
+	uint8_t family;
+};
 
-/* The first line of a small file, or false. */
-static bool read_line(const char *path, char *ret, int room)
+static int take(void *ctx, const struct nlmsghdr *message)
 {
-	FILE *f = fopen(path, "re");
-	bool read;
+	const struct dump *d = ctx;
 
-	if (!f)
-		return false;
-	read = fgets(ret, room, f) != NULL;
-	(void)fclose(f); /* only read */
-	return read;
+	return route_read(message, d->family, d->network);
 }
 
-static uint32_t read_number(const char *path)
+static void forget(struct host_network *n, const struct host_network *before)
 {
-	char line[32];
-
-	return read_line(path, line, sizeof(line)) ? (uint32_t)strtoul(line, NULL, 10) : 0;
+	n->link_count = before->link_count;
+	n->address_count = before->address_count;
+	n->route_count = before->route_count;
+	n->rule_count = before->rule_count;
 }
 
-static bool is_wireguard(const char *name)
+/* -EINTR after the last try: some rows may be missing, or there twice. */
+static int dump(int fd, uint16_t type, uint8_t family, struct host_network *n)
 {
-	char path[PATH_ROOM], line[64];
+	struct dump d = { n, family };
+	const struct host_network before = *n;
+	struct route_request r;
+	int status = -EINTR;
 
-	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/uevent", name);
-	return read_line(path, line, sizeof(line)) && strcmp(line, "DEVTYPE=wireguard\n") == 0;
-}
-
-static int add_link(struct host_network *n, const struct ifaddrs *from)
-{
-	char path[PATH_ROOM];
-	struct host_link *link;
-
-	if (host_link_by_name(n, from->ifa_name) || strlen(from->ifa_name) >= HOST_NAME)
-		return 0;
-	link = host_add_link(n);
-	if (!link)
-		return -ENOMEM;
-	(void)snprintf(link->name, sizeof(link->name), "%s", from->ifa_name);
-	link->index = if_nametoindex(from->ifa_name);
-	link->up = from->ifa_flags & IFF_UP;
-	link->loopback = from->ifa_flags & IFF_LOOPBACK;
-	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/mtu", from->ifa_name);
-	link->mtu = read_number(path);
-	link->wireguard = is_wireguard(from->ifa_name);
-	return 0;
-}
-
-static bool ip_of(const struct sockaddr *from, struct ip *ret)
-{
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-
-	*ret = (struct ip){ 0 };
-	if (from && from->sa_family == AF_INET) {
-		memcpy(&v4, from, sizeof(v4));
-		ret->family = FAMILY_V4;
-		memcpy(ret->bytes, &v4.sin_addr, 4);
-	} else if (from && from->sa_family == AF_INET6) {
-		memcpy(&v6, from, sizeof(v6));
-		ret->family = FAMILY_V6;
-		memcpy(ret->bytes, &v6.sin6_addr, 16);
+	for (int i = 0; i < TRIES && status == -EINTR; ++i) {
+		forget(n, &before);
+		route_write_dump(&r, type, family);
+		status = netlink_exchange(fd, (const struct nlmsghdr *)(const void *)r.bytes, take,
+					  &d);
 	}
-	return ret->family != FAMILY_NONE;
-}
-
-static uint8_t bits_of(const struct ip *mask)
-{
-	uint8_t bits = 0;
-
-	for (unsigned int i = 0; i < ip_bits(mask) / 8; ++i)
-		bits = (uint8_t)(bits + __builtin_popcount(mask->bytes[i]));
-	return bits;
-}
-
-static int add_address(struct host_network *n, const struct ifaddrs *from)
-{
-	const struct host_link *link = host_link_by_name(n, from->ifa_name);
-	struct host_address *address;
-	struct ip ip, mask;
-
-	if (!link || !ip_of(from->ifa_addr, &ip) || !ip_of(from->ifa_netmask, &mask))
-		return 0;
-	address = host_add_address(n);
-	if (!address)
-		return -ENOMEM;
-	address->link = link->index;
-	address->prefix = (struct prefix){ .ip = ip, .bits = bits_of(&mask) };
-	return 0;
-}
-
-static int add_route(struct host_network *n, const struct prefix *dst, const char *name,
-		     bool gateway)
-{
-	const struct host_link *link = host_link_by_name(n, name);
-	struct host_route *route;
-
-	if (!link)
-		return 0;
-	route = host_add_route(n);
-	if (!route)
-		return -ENOMEM;
-	*route = (struct host_route){ .dst = *dst, .link = link->index, .gateway = gateway };
-	return 0;
-}
-
-static int read_routes_v4(struct host_network *n)
-{
-	FILE *f = fopen("/proc/net/route", "re");
-	char line[256], name[IF_NAMESIZE + 1];
-	uint32_t dst, gateway, flags, mask;
-	int status = 0;
-
-	while (f && status == 0 && fgets(line, sizeof(line), f)) {
-		struct prefix p = { .ip.family = FAMILY_V4 };
-
-		if (sscanf(line,
-			   "%16s %8" SCNx32 " %8" SCNx32 " %4" SCNx32 " %*d %*d %*d %8" SCNx32,
-			   name, &dst, &gateway, &flags, &mask) != 5 ||
-		    flags & ROUTE_REJECT)
-			continue;
-		memcpy(p.ip.bytes, &dst, 4); /* printed as the host would read it */
-		p.bits = (uint8_t)__builtin_popcount(mask);
-		status = add_route(n, &p, name, gateway != 0);
-	}
-	if (f)
-		(void)fclose(f); /* only read */
 	return status;
 }
 
-static bool hex_to_ip(const char *hex, struct ip *ret)
+/* Only want of memory is an error: what a kernel does not have, or does not show, is left out. */
+static int dump_all(int fd, struct host_network *n)
 {
-	ret->family = FAMILY_V6;
-	for (int i = 0; i < 16; ++i)
-		if (sscanf(hex + 2 * i, "%2hhx", &ret->bytes[i]) != 1)
-			return false;
-	return true;
+	static const struct {
+		uint16_t type;
+		uint8_t family;
+	} rows[] = {
+		{ RTM_GETLINK, AF_UNSPEC }, { RTM_GETADDR, AF_INET },   { RTM_GETADDR, AF_INET6 },
+		{ RTM_GETROUTE, AF_INET },  { RTM_GETROUTE, AF_INET6 }, { RTM_GETRULE, AF_INET },
+		{ RTM_GETRULE, AF_INET6 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i)
+		if (dump(fd, rows[i].type, rows[i].family, n) == -ENOMEM)
+			return -ENOMEM;
+	return 0;
 }
 
-static int read_routes_v6(struct host_network *n)
+/* The number in a small file, or -1. */
+static long read_number(const char *path)
 {
-	FILE *f = fopen("/proc/net/ipv6_route", "re");
-	char line[256], name[IF_NAMESIZE + 1], dst[33];
-	uint32_t bits, flags;
-	int status = 0;
+	char line[32], *end;
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const ssize_t len = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	long number;
 
-	while (f && status == 0 && fgets(line, sizeof(line), f)) {
-		struct prefix p = { 0 };
+	if (fd >= 0)
+		close(fd);
+	if (len <= 0)
+		return -1;
+	line[len] = '\0';
+	number = strtol(line, &end, 10);
+	return end == line ? -1 : number;
+}
 
-		if (sscanf(line, "%32s %2" SCNx32 " %*s %*s %*s %*s %*s %*s %8" SCNx32 " %16s", dst,
-			   &bits, &flags, name) != 4 ||
-		    flags & (ROUTE_REJECT | ROUTE_LOCAL) || bits > 128 || !hex_to_ip(dst, &p.ip))
-			continue;
-		p.bits = (uint8_t)bits;
-		status = add_route(n, &p, name, flags & ROUTE_GATEWAY);
-	}
-	if (f)
-		(void)fclose(f); /* only read */
-	return status;
+static enum host_switch_state state_of(long number, bool on)
+{
+	return number < 0 ? HOST_UNKNOWN : on ? HOST_ON : HOST_OFF;
+}
+
+static void read_switches(struct host_switches *s)
+{
+	const long mark = read_number("/proc/sys/net/ipv4/conf/all/src_valid_mark");
+	const long forward = read_number("/proc/sys/net/ipv4/ip_forward");
+	const long forward6 = read_number("/proc/sys/net/ipv6/conf/all/forwarding");
+	const long filter = read_number("/proc/sys/net/ipv4/conf/all/rp_filter");
+
+	s->src_valid_mark = state_of(mark, mark > 0);
+	s->ip_forward = state_of(forward, forward > 0);
+	s->ip6_forward = state_of(forward6, forward6 > 0);
+	s->rp_filter = state_of(filter, filter == 1);
 }
 
 static bool stands_in_path(const char *program)
@@ -204,20 +131,14 @@ static bool stands_in_path(const char *program)
 
 int observe_network(struct host_network *ret)
 {
-	struct ifaddrs *all;
-	int status = 0;
+	const int fd = netlink_open(NETLINK_ROUTE);
+	int status;
 
-	if (getifaddrs(&all) < 0)
-		return -errno;
-	for (const struct ifaddrs *a = all; a && status == 0; a = a->ifa_next)
-		status = add_link(ret, a);
-	for (const struct ifaddrs *a = all; a && status == 0; a = a->ifa_next)
-		status = add_address(ret, a);
-	freeifaddrs(all);
-	if (status == 0)
-		status = read_routes_v4(ret);
-	if (status == 0)
-		status = read_routes_v6(ret);
+	if (fd < 0)
+		return fd;
+	status = dump_all(fd, ret);
+	close(fd);
+	read_switches(&ret->switches);
 	/* without IPv6 in the kernel the file is missing, and that is as good as off */
 	ret->ipv6_off = access("/proc/sys/net/ipv6", F_OK) != 0 ||
 			read_number("/proc/sys/net/ipv6/conf/default/disable_ipv6") == 1;

@@ -76,7 +76,9 @@ static void add_default(struct host_network *n, uint32_t link, uint8_t family)
 	struct host_route *route = host_add_route(n);
 
 	assert_non_null(route);
-	*route = (struct host_route){ .dst.ip.family = family, .link = link, .gateway = true };
+	*route = (struct host_route){
+		.dst.ip.family = family, .link = link, .table = HOST_TABLE_MAIN, .gateway = true
+	};
 }
 
 /* A laptop at home: 192.168.1.0/24 by Wi-Fi, docker, a tunnel that is up. */

@@ -143,7 +143,9 @@ static void knows_the_default_routes(void **state)
 	for (uint8_t bits = 1; bits != 0xff; --bits) { /* 1, then 0 */
 		route = host_add_route(&h.network);
 		assert_non_null(route);
-		*route = (struct host_route){ .dst = { { .family = FAMILY_V4 }, bits }, .link = 7 };
+		*route = (struct host_route){ .dst = { { .family = FAMILY_V4 }, bits },
+					      .link = 7,
+					      .table = HOST_TABLE_MAIN };
 		assert_ptr_equal(host_default_link(&h.network, FAMILY_V4), bits == 0 ? link : NULL);
 	}
 	assert_null(host_default_link(&h.network, FAMILY_V6));
