@@ -8,8 +8,8 @@ import subprocess
 
 import harness
 from device import Host
+from newest import newest_folder
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = pathlib.Path("/run/work/run")
 
 
@@ -31,26 +31,6 @@ def warren():
 def debian():
     """Debian 12's, which is older than the behaviour that is wanted."""
     return Program("debian", "/usr/bin/wg") if os.access("/usr/bin/wg", os.X_OK) else None
-
-
-def newest_folder():
-    build = pathlib.Path(os.environ.get("WARREN_BUILD", ROOT / "build/main"))
-    return build.resolve().parent / "newest"
-
-
-def fetch_newest():
-    """Unpack the newest packages beside the build, once for all workers; why not, or None."""
-    folder = newest_folder()
-    if (folder / "bin/wg").exists():
-        return None
-    if not folder.parent.is_dir():
-        return "there is no build folder"
-    try:
-        done = subprocess.run([str(ROOT / "tools/newest-packages"), str(folder)], text=True, timeout=240,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    except subprocess.TimeoutExpired:
-        return "the mirror does not answer"
-    return None if done.returncode == 0 else (done.stdout.strip().splitlines() or ["failed"])[-1]
 
 
 def newest():

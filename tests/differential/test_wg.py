@@ -12,6 +12,7 @@ import time
 import cases
 import differences
 import harness
+import newest
 import programs
 import pytest
 from harness import scenario
@@ -103,6 +104,6 @@ def test_there_are_enough_cases():
 
 
 def test_newest_wg_was_there():
-    why = programs.fetch_newest()
+    why = newest.fetch_newest()
     if why:
         pytest.skip(f"the newest wg: {why}")

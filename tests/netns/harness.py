@@ -53,9 +53,9 @@ def unshare(flags):
     syscall("unshare", flags)
 
 
-def mount(source, target, kind=None, flags=0):
-    encode = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
-    syscall("mount", *encode, ctypes.c_ulong(flags), None)
+def mount(source, target, kind=None, flags=0, data=None):
+    encode = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
+    syscall("mount", *encode[:3], ctypes.c_ulong(flags), encode[3])
 
 
 def warren_path():
