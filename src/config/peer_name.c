@@ -71,6 +71,24 @@ static bool is_plain(const struct text *t)
 	       !memchr(t->at, ':', t->len);
 }
 
+static bool take_end(struct text *t)
+{
+	static const char *const ends[] = { "end_peer", "end " };
+
+	for (size_t i = 0; i < ELEMENTS(ends); ++i)
+		if (take_prefix(t, ends[i]))
+			return true;
+	return false;
+}
+
+bool peer_name_is_end(const struct file_line *comment)
+{
+	struct text t = { comment->text + comment->comment.at, comment->comment.len };
+
+	trim(&t, "#");
+	return take_end(&t);
+}
+
 /* The rank of a comment, whose name it leaves in t. */
 static enum rank judge(struct text *t, enum rank plain)
 {
@@ -78,7 +96,6 @@ static enum rank judge(struct text *t, enum rank plain)
 	static const char *const forms[] = { "client:", "name:",       "peer:",      "name =",
 					     "name=",   "begin_peer ", "begin ",     "client ",
 					     "user:",   "peer_name =", "peer_name=", "Name# =" };
-	static const char *const ends[] = { "end_peer", "end " };
 
 	trim(t, "#");
 	for (size_t i = 0; i < ELEMENTS(friendly); ++i) {
@@ -87,10 +104,8 @@ static enum rank judge(struct text *t, enum rank plain)
 			return RANK_FRIENDLY;
 		}
 	}
-	for (size_t i = 0; i < ELEMENTS(ends); ++i) {
-		if (take_prefix(t, ends[i]))
-			return RANK_NONE;
-	}
+	if (take_end(t))
+		return RANK_NONE;
 	for (size_t i = 0; i < ELEMENTS(forms); ++i) {
 		if (take_prefix(t, forms[i])) {
 			trim(t, "");

@@ -15,6 +15,8 @@ struct peer_name {
 	size_t line; /* its index */
 };
 
+/* A comment that says where what belongs to a peer ends: "# END_PEER name", "### end name ###". */
+MUST_CHECK bool peer_name_is_end(const struct file_line *comment);
 void peer_name_find(const struct config_file *f, size_t section, struct peer_name *ret);
 
 #endif
