@@ -29,4 +29,15 @@ static inline bool prefix_has(const struct prefix *p, const struct ip *ip)
 	return ip_equal(&p->ip, &q.ip);
 }
 
+static inline bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->bits == b->bits && ip_equal(&a->ip, &b->ip);
+}
+
+/* inner is the same as p or inside it. */
+static inline bool prefix_covers(const struct prefix *p, const struct prefix *inner)
+{
+	return inner->bits >= p->bits && prefix_has(p, &inner->ip);
+}
+
 #endif

@@ -92,11 +92,6 @@ const struct prefix_row *prefix_table_find(const struct prefix_table *t, const s
 	return NULL;
 }
 
-bool prefix_covers(const struct prefix *outer, const struct prefix *inner)
-{
-	return outer->bits <= inner->bits && prefix_has(outer, &inner->ip);
-}
-
 /* The first address behind p. False: p reaches to the last one. */
 static bool address_behind(const struct prefix *p, struct ip *ret)
 {

@@ -37,9 +37,7 @@ const struct prefix_row *prefix_table_find(const struct prefix_table *t, const s
 					   uint8_t min_bits);
 /* Every address of the family is in some prefix of at least min_bits. */
 bool prefix_table_covers_all(const struct prefix_table *t, uint8_t family, uint8_t min_bits);
-
-/* True when inner is the same as outer or inside it. Both canonical. */
-bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
+/* In the order of the rows. */
 int prefix_compare(const struct prefix *a, const struct prefix *b);
 
 #endif
