@@ -34,8 +34,8 @@ struct item {
 	enum item_kind kind;
 	char link[HOST_NAME];
 	struct prefix prefix;
-	uint32_t table; /* ROUTE */
-	uint32_t metric;
+	uint32_t table;  /* ROUTE */
+	uint32_t metric; /* 0: the kernel's choice */
 	enum host_route_kind route;
 	struct host_rule rule;
 	uint32_t number;
@@ -56,25 +56,32 @@ void items_done(struct items *i);
 MUST_CHECK struct item *items_add(struct items *i, enum item_kind kind, const char *link);
 MUST_CHECK bool item_set_texts(struct item *i, const char *name, const char *text); /* copies */
 MUST_CHECK bool items_copy(struct items *to, const struct item *from);
+MUST_CHECK bool item_copy(struct item *to, const struct item *from); /* over a zeroed one */
 void item_done(struct item *i);
 
-/* The same thing on the host? Of a switch: the same path, whatever its value. */
+/* The same thing on the host? Then adding b changes a into b. Of a switch: the same path, whatever
+ * its value; of a table: the same name; of DNS: the same back end. */
 MUST_CHECK bool item_same(const struct item *a, const struct item *b);
 /* Same, and nothing about it differs. */
 MUST_CHECK bool item_equal(const struct item *a, const struct item *b);
+/* It is gone as soon as the link is: addresses, the mtu, routes to the link. */
+MUST_CHECK bool item_goes_with_link(const struct item *i);
+/* It keeps packets from leaving beside the tunnel: tables of ours, rules, routes without a link. */
+MUST_CHECK bool item_guards(const struct item *i);
 const struct item *items_find(const struct items *i, const struct item *like); /* item_same */
 
 /*
- * Is it there, as far as a snapshot of the network tells? Of TABLE, FOREIGN and DNS it does not:
- * -1.
+ * Is it there, as far as a snapshot of the network tells? 1, 0, or -1: it does not tell. Of TABLE,
+ * FOREIGN and DNS it never does.
  */
 MUST_CHECK int item_is_there(const struct item *i, const struct host_network *n);
 
-/* The command of iproute2, nft or sysctl that does the same, as wg-quick prints it; false: out of
- * memory, or there is none worth a line. */
+/* The command of iproute2, nft or sysctl that does the same, as wg-quick prints it, but that taking
+ * back a rule names its priority too. False: there is none worth a line. Out of memory: ask b. */
 MUST_CHECK bool item_command(const struct item *i, bool remove, struct buffer *b);
 
-/* One line, no line break inside whatever the texts hold; and back. -EINVAL: it is none. */
+/* One line without its end, and no line break inside whatever the texts hold; and back. -EINVAL:
+ * it is none. False: out of memory. */
 MUST_CHECK bool item_write(const struct item *i, struct buffer *b);
 MUST_CHECK int item_parse(const char *line, size_t len, struct item *ret);
 
