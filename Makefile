@@ -56,6 +56,10 @@ fmt:
 fmt-fix:
 	@clang-format -i $(FILES)
 
+# Into build/: warren_VERSION_ARCH.deb, and the one that answers to wg and wg-quick.
+deb:
+	@tools/deb build
+
 install: build
 	@meson install -C $(BUILD) --no-rebuild
 
@@ -63,4 +67,4 @@ clean:
 	rm -rf build
 
 .PHONY: all build build-tests check test test-full asan tsan fuzz cipher ct valgrind demo bench tidy \
-	fmt fmt-fix install clean
+	deb fmt fmt-fix install clean
