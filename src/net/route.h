@@ -33,11 +33,11 @@ struct route_path {
 MUST_CHECK int route_path(const struct endpoint *to, uint32_t mark, struct route_path *ret);
 
 /*
- * A socket that hears of changes to links, addresses, routes and rules in the caller's namespace;
- * readable when there is news. route_watch_read drains it: 1 something changed (or was lost), 0
- * nothing that matters to link, negative errno.
+ * A socket that hears of changes to links, addresses, routes and rules in the caller's namespace,
+ * and goes on to hear of that one; readable when there is news. route_watch_read drains it: 1
+ * something changed, or news were lost; 0 nothing that matters; negative errno.
  */
 MUST_CHECK int route_watch_open(void);
-MUST_CHECK int route_watch_read(int fd, const char *link);
+MUST_CHECK int route_watch_read(int fd);
 
 #endif

@@ -12,6 +12,14 @@
 
 enum { ROOM = 1 << 20 }; /* of the socket: a storm of routes is not lost at once */
 
+/* Without a number of its own it would be taken for the kernel, and told nothing. */
+static bool has_number(int fd)
+{
+	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
+
+	return bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0;
+}
+
 static bool join(int fd)
 {
 	static const int groups[] = { RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
@@ -35,53 +43,52 @@ int route_watch_open(void)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)); /* as may be */
-	if (join(fd))
+	if (has_number(fd) && join(fd))
 		return fd;
 	status = -errno;
 	close(fd);
 	return status;
 }
 
-static bool has_name(const struct nlmsghdr *message, const char *name)
+/*
+ * A radio tells of its scans and a bridge of its ports as if the link had changed. What did change
+ * is not told of, but for the flags: an mtu or a name may be new without any.
+ */
+static bool link_matters(const struct nlmsghdr *message)
 {
 	struct netlink_attribute a;
 	struct netlink_walk w;
-
-	netlink_walk_message(&w, message, sizeof(struct ifinfomsg));
-	while (netlink_walk_next(&w, &a))
-		if (a.type == IFLA_IFNAME)
-			return strnlen((const char *)a.bytes, a.len) == strlen(name) &&
-			       memcmp(a.bytes, name, strlen(name)) == 0;
-	return false;
-}
-
-/* A radio or a bridge tells of other links again and again though nothing about them changed. */
-static bool link_matters(const struct nlmsghdr *message, const char *link)
-{
 	struct ifinfomsg head;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(head))
-		return false;
+	netlink_walk_message(&w, message, sizeof(head));
+	if (w.broken)
+		return true;
 	memcpy(&head, mnl_nlmsg_get_payload(message), sizeof(head));
-	return message->nlmsg_type == RTM_DELLINK || head.ifi_change || has_name(message, link);
+	if (head.ifi_family == AF_BRIDGE)
+		return false;
+	while (netlink_walk_next(&w, &a))
+		if (a.type == IFLA_WIRELESS)
+			return false;
+	return true;
 }
 
+/* What the kernel caches of a path comes and goes by itself. */
 static bool route_matters(const struct nlmsghdr *message)
 {
 	struct rtmsg head;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(head))
-		return false;
+		return true;
 	memcpy(&head, mnl_nlmsg_get_payload(message), sizeof(head));
 	return !(head.rtm_flags & RTM_F_CLONED);
 }
 
-static bool matters(const struct nlmsghdr *message, const char *link)
+static bool matters(const struct nlmsghdr *message)
 {
 	switch (message->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		return link_matters(message, link);
+		return link_matters(message);
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return route_matters(message);
@@ -90,7 +97,7 @@ static bool matters(const struct nlmsghdr *message, const char *link)
 	}
 }
 
-static bool any_matters(const uint8_t *bytes, size_t len, const char *link)
+static bool any_matters(const uint8_t *bytes, size_t len)
 {
 	while (len >= sizeof(struct nlmsghdr)) {
 		const struct nlmsghdr *message = (const void *)bytes;
@@ -98,7 +105,7 @@ static bool any_matters(const uint8_t *bytes, size_t len, const char *link)
 
 		if (message->nlmsg_len < sizeof(*message) || message->nlmsg_len > len)
 			return true; /* not understood is as good as lost */
-		if (matters(message, link))
+		if (matters(message))
 			return true;
 		step = netlink_align(message->nlmsg_len);
 		step = step < len ? step : len;
@@ -109,7 +116,7 @@ static bool any_matters(const uint8_t *bytes, size_t len, const char *link)
 }
 
 /* 1, 0, or a negative errno: -EAGAIN when it is empty. */
-static int read_once(int fd, uint8_t *piece, const char *link)
+static int read_once(int fd, uint8_t *piece)
 {
 	struct sockaddr_nl from = { 0 };
 	socklen_t from_len = sizeof(from);
@@ -120,10 +127,10 @@ static int read_once(int fd, uint8_t *piece, const char *link)
 		return errno == ENOBUFS ? 1 : errno == EINTR ? 0 : -errno;
 	if (from.nl_pid != 0)
 		return 0; /* not of the kernel */
-	return len > NETLINK_PIECE || any_matters(piece, (size_t)len, link);
+	return len > NETLINK_PIECE || any_matters(piece, (size_t)len);
 }
 
-int route_watch_read(int fd, const char *link)
+int route_watch_read(int fd)
 {
 	uint8_t *const piece = malloc(NETLINK_PIECE);
 	bool changed = false;
@@ -132,7 +139,7 @@ int route_watch_read(int fd, const char *link)
 	if (!piece)
 		return -ENOMEM;
 	while (status >= 0) {
-		status = read_once(fd, piece, link);
+		status = read_once(fd, piece);
 		changed |= status == 1;
 	}
 	free(piece);
