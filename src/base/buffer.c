@@ -49,6 +49,11 @@ void buffer_done(struct buffer *b)
 	buffer_init(b);
 }
 
+bool buffer_reserve(struct buffer *b, size_t more)
+{
+	return make_room(b, more);
+}
+
 void buffer_append(struct buffer *b, const void *bytes, size_t len)
 {
 	if (!len || !make_room(b, len))

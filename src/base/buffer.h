@@ -21,6 +21,8 @@ struct buffer {
 void buffer_init(struct buffer *b);
 void buffer_done(struct buffer *b); /* wipes; leaves an empty buffer */
 void buffer_append(struct buffer *b, const void *bytes, size_t len);
+/* Room for so many bytes more: appending them cannot fail then. False: out of memory. */
+MUST_CHECK bool buffer_reserve(struct buffer *b, size_t more);
 void buffer_printf(struct buffer *b, const char *format, ...) PRINTF(2, 3);
 MUST_CHECK bool buffer_ok(const struct buffer *b);
 

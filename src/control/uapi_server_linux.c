@@ -26,6 +26,7 @@ enum {
 	REQUEST_MAX = 512 << 20, /* a million peers with all there is to say of them */
 	OUTPUT_MAX = 256 << 20,  /* of all clients, but one may always have its answer */
 	DISCARD_MAX = 64 << 20,  /* what a refused client may go on to send */
+	ANSWER_ROOM = 32,        /* "errno=-12" and the line breaks, and a NUL */
 };
 
 /* What an epoll event is of; below them are the places of clients. */
@@ -268,11 +269,14 @@ static int answer_diagnose(struct uapi_server *s, struct buffer *answer)
 	return error;
 }
 
-static int answer_set(struct uapi_server *s, const struct model *patch)
+/* The answer has its room before the change is made: what was done is never told as a failure. */
+static int answer_set(struct uapi_server *s, struct buffer *answer, const struct model *patch)
 {
 	struct diag why = { 0 };
-	const int error = s->backend.set(s->backend.ctx, patch, &why);
+	int error;
 
+	error = buffer_reserve(answer, ANSWER_ROOM) ? s->backend.set(s->backend.ctx, patch, &why)
+						    : -ENOMEM;
 	if (error)
 		log_line(LOG_ERROR, "UAPI: set failed: %s",
 			 why.text[0] ? why.text : strerror(-error));
@@ -330,7 +334,7 @@ static void client_parsed(struct uapi_server *s, struct client *c, enum uapi_sta
 		client_answer(s, c, answer_diagnose(s, &c->answer));
 		break;
 	case UAPI_SET:
-		client_answer(s, c, answer_set(s, &c->parser.patch));
+		client_answer(s, c, answer_set(s, &c->answer, &c->parser.patch));
 		break;
 	case UAPI_REFUSED:
 		client_refuse(s, c, c->parser.error);

@@ -47,6 +47,23 @@ static void growth_is_geometric(void **state)
 	buffer_done(&b);
 }
 
+static void reserved_room_is_there(void **state)
+{
+	struct buffer b;
+	const char *bytes;
+
+	(void)state;
+	buffer_init(&b);
+	assert_true(buffer_reserve(&b, 500));
+	bytes = b.bytes;
+	for (int i = 0; i < 500; ++i)
+		buffer_append(&b, "x", 1);
+	assert_ptr_equal(b.bytes, bytes);
+	assert_false(buffer_reserve(&b, SIZE_MAX));
+	assert_false(buffer_ok(&b));
+	buffer_done(&b);
+}
+
 static void printf_appends(void **state)
 {
 	struct buffer b;
@@ -86,6 +103,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(append_grows_and_keeps),
 		cmocka_unit_test(growth_is_geometric),
+		cmocka_unit_test(reserved_room_is_there),
 		cmocka_unit_test(printf_appends),
 		cmocka_unit_test(no_memory_is_remembered),
 	};
