@@ -11,7 +11,9 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/attr.h"
@@ -33,6 +35,7 @@ enum which {
 	TUN_WRITE,
 	TUN_WRITE_SUPER, /* with a segmentation type in its virtio header */
 	WAIT,
+	CLOCK, /* no call fails: the clocks that count a suspend say skip seconds more */
 	POINTS,
 };
 
@@ -187,4 +190,35 @@ int epoll_wait(int fd, struct epoll_event *events, int count, int timeout)
 {
 	NEXT(epoll_wait)
 	return fails(WAIT) ? -1 : real(fd, events, count, timeout);
+}
+
+/* --- clocks -------------------------------------------------------------------------------- */
+
+static time_t ahead(void)
+{
+	return points && points[CLOCK].error ? (time_t)points[CLOCK].skip : 0;
+}
+
+/* Not CLOCK_MONOTONIC, which stands still while the machine sleeps. */
+int clock_gettime(clockid_t clock, struct timespec *ret)
+{
+	NEXT(clock_gettime)
+	const int error = real(clock, ret);
+
+	if (error == 0 && (clock == CLOCK_BOOTTIME || clock == CLOCK_REALTIME))
+		ret->tv_sec += ahead();
+	return error;
+}
+
+/* A moment told by such a clock is so much earlier for the kernel, whose clock did not jump. */
+int timerfd_settime(int fd, int flags, const struct itimerspec *value, struct itimerspec *old)
+{
+	NEXT(timerfd_settime)
+	struct itimerspec moved = *value;
+
+	if ((flags & TFD_TIMER_ABSTIME) && moved.it_value.tv_sec > ahead())
+		moved.it_value.tv_sec -= ahead();
+	else if ((flags & TFD_TIMER_ABSTIME) && (moved.it_value.tv_sec || moved.it_value.tv_nsec))
+		moved.it_value = (struct timespec){ .tv_nsec = 1 }; /* long ago */
+	return real(fd, flags, &moved, old);
 }
