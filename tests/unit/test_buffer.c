@@ -101,10 +101,8 @@ static void no_memory_is_remembered(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(append_grows_and_keeps),
-		cmocka_unit_test(growth_is_geometric),
-		cmocka_unit_test(reserved_room_is_there),
-		cmocka_unit_test(printf_appends),
+		cmocka_unit_test(append_grows_and_keeps),  cmocka_unit_test(growth_is_geometric),
+		cmocka_unit_test(reserved_room_is_there),  cmocka_unit_test(printf_appends),
 		cmocka_unit_test(no_memory_is_remembered),
 	};
 
