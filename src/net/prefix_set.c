@@ -1,0 +1,103 @@
+#include "net/prefix_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rows.h"
+
+static int compare(const void *left, const void *right)
+{
+	const struct prefix *a = left;
+	const struct prefix *b = right;
+	int bytes;
+
+	if (a->ip.family != b->ip.family)
+		return a->ip.family < b->ip.family ? -1 : 1;
+	bytes = memcmp(a->ip.bytes, b->ip.bytes, sizeof(a->ip.bytes));
+	return bytes ? bytes : (int)a->bits - b->bits;
+}
+
+static bool covers(const struct prefix *wide, const struct prefix *p)
+{
+	return wide->bits <= p->bits && prefix_has(wide, &p->ip);
+}
+
+/* Two halves of one network: then a becomes it. */
+static bool join(struct prefix *a, const struct prefix *b)
+{
+	struct prefix whole = *a;
+
+	if (a->bits != b->bits || a->bits == 0 || ip_equal(&a->ip, &b->ip))
+		return false;
+	--whole.bits;
+	prefix_mask(&whole);
+	if (!prefix_has(&whole, &b->ip))
+		return false;
+	*a = whole;
+	return true;
+}
+
+void prefix_set_init(struct prefix_set *s)
+{
+	*s = (struct prefix_set){ 0 };
+}
+
+void prefix_set_done(struct prefix_set *s)
+{
+	free(s->rows);
+	prefix_set_init(s);
+}
+
+bool prefix_set_add(struct prefix_set *s, const struct prefix *p)
+{
+	if (!rows_grow((void **)&s->rows, sizeof(*s->rows), s->count, &s->room))
+		return false;
+	s->rows[s->count] = *p;
+	prefix_mask(&s->rows[s->count++]);
+	return true;
+}
+
+/* In their order a network stands before what it covers, and a half before its other half. */
+void prefix_set_tidy(struct prefix_set *s)
+{
+	size_t kept = 0;
+
+	if (s->count == 0)
+		return;
+	qsort(s->rows, s->count, sizeof(*s->rows), compare);
+	for (size_t i = 0; i < s->count; ++i) {
+		if (kept > 0 && covers(&s->rows[kept - 1], &s->rows[i]))
+			continue;
+		s->rows[kept++] = s->rows[i];
+		while (kept > 1 && join(&s->rows[kept - 2], &s->rows[kept - 1]))
+			--kept;
+	}
+	s->count = kept;
+}
+
+bool prefix_set_is_full(const struct prefix_set *s, uint8_t family)
+{
+	for (size_t i = 0; i < s->count; ++i) {
+		if (s->rows[i].ip.family == family && s->rows[i].bits == 0)
+			return true;
+	}
+	return false;
+}
+
+bool prefix_set_has_family(const struct prefix_set *s, uint8_t family)
+{
+	for (size_t i = 0; i < s->count; ++i) {
+		if (s->rows[i].ip.family == family)
+			return true;
+	}
+	return false;
+}
+
+bool prefix_set_covers(const struct prefix_set *s, const struct prefix *p)
+{
+	for (size_t i = 0; i < s->count; ++i) {
+		if (covers(&s->rows[i], p))
+			return true;
+	}
+	return false;
+}
