@@ -17,11 +17,6 @@ static int compare(const void *left, const void *right)
 	return bytes ? bytes : (int)a->bits - b->bits;
 }
 
-static bool covers(const struct prefix *wide, const struct prefix *p)
-{
-	return wide->bits <= p->bits && prefix_has(wide, &p->ip);
-}
-
 /* Two halves of one network: then a becomes it. */
 static bool join(struct prefix *a, const struct prefix *b)
 {
@@ -66,7 +61,7 @@ void prefix_set_tidy(struct prefix_set *s)
 		return;
 	qsort(s->rows, s->count, sizeof(*s->rows), compare);
 	for (size_t i = 0; i < s->count; ++i) {
-		if (kept > 0 && covers(&s->rows[kept - 1], &s->rows[i]))
+		if (kept > 0 && prefix_covers(&s->rows[kept - 1], &s->rows[i]))
 			continue;
 		s->rows[kept++] = s->rows[i];
 		while (kept > 1 && join(&s->rows[kept - 2], &s->rows[kept - 1]))
@@ -96,7 +91,7 @@ bool prefix_set_has_family(const struct prefix_set *s, uint8_t family)
 bool prefix_set_covers(const struct prefix_set *s, const struct prefix *p)
 {
 	for (size_t i = 0; i < s->count; ++i) {
-		if (covers(&s->rows[i], p))
+		if (prefix_covers(&s->rows[i], p))
 			return true;
 	}
 	return false;
