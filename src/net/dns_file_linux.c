@@ -366,13 +366,31 @@ static int write_ours(const struct now *n, const struct buffer *bytes)
 
 /* In and out */
 
+/* The original with blank lines behind: a kill came before the last step of putting it back. */
+static bool is_unfinished(const struct now *n, const struct dns_saved *s)
+{
+	const struct buffer *const is = &n->is.bytes;
+	struct dns_original o;
+	bool is_it;
+	size_t at;
+
+	if (!n->mounted || dns_saved_original(s, &o) < 0)
+		return false;
+	at = o.bytes.len;
+	is_it = is->len > at && (at == 0 || memcmp(is->bytes, o.bytes.bytes, at) == 0);
+	while (is_it && at < is->len)
+		is_it = is->bytes[at++] == '\n';
+	buffer_done(&o.bytes);
+	return is_it;
+}
+
 /* What comes back when the last one goes. A file of ours without it was here before this state. */
 static int keep_original(const struct now *n, const struct dns_saved *s)
 {
 	struct dns_original o;
 	int status;
 
-	if (!is_ours(n))
+	if (!is_ours(n) && !is_unfinished(n, s))
 		return dns_saved_keep_original(s, &n->is);
 	status = dns_saved_original(s, &o);
 	if (status == 0)
@@ -518,7 +536,7 @@ static int leave(const struct now *n, const struct dns_saved *s, const char *lin
 	had = dns_saved_get(s, link, &lines);
 	buffer_done(&lines);
 	clean(n);
-	status = is_ours(n) ? take(n, s, link) : 0;
+	status = is_ours(n) || is_unfinished(n, s) ? take(n, s, link) : 0;
 	if (status < 0 && status != -ENOENT && status != -EINVAL)
 		return status; /* what is kept is still wanted */
 	if (had == 0 && status < 0)
