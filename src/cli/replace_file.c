@@ -1,11 +1,13 @@
 #include "cli/replace_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -86,18 +88,74 @@ static int check_old(struct target *t, const char *old, size_t len)
 	return status;
 }
 
-static int open_temporary(struct target *t)
+#define TEMPORARY_START ".warren-"
+#define TEMPORARY_END ".tmp"
+enum { TEMPORARY_LEN = 8 + 16 + 4 };
+
+static bool is_temporary(const char *name)
+{
+	return strlen(name) == TEMPORARY_LEN && strncmp(name, TEMPORARY_START, 8) == 0 &&
+	       strspn(name + 8, "0123456789abcdef") == 16 && strcmp(name + 24, TEMPORARY_END) == 0;
+}
+
+/* Whoever makes one locks it as long as it lives: one that can be locked is of the dead. */
+static void remove_stale(const struct target *t, const char *name)
+{
+	const int fd = openat(t->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+	    flock(fd, LOCK_EX | LOCK_NB) == 0)
+		(void)unlinkat(t->folder, name, 0); /* it was there before, too */
+	close(fd);
+}
+
+/* What a killed one left: it may hold keys. */
+static void sweep(const struct target *t)
+{
+	const int fd = openat(t->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!folder) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	for (const struct dirent *e; (e = readdir(folder));)
+		if (is_temporary(e->d_name))
+			remove_stale(t, e->d_name);
+	closedir(folder);
+}
+
+static int make_temporary(struct target *t)
 {
 	uint64_t number;
 	int fd;
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return -EIO;
-	(void)snprintf(t->temporary, sizeof(t->temporary), ".warren-%016llx.tmp",
+	(void)snprintf(t->temporary, sizeof(t->temporary), TEMPORARY_START "%016llx" TEMPORARY_END,
 		       (unsigned long long)number);
 	fd = openat(t->folder, t->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
 	return fd < 0 ? -errno : fd;
+}
+
+/* Somebody's sweep may come between making and locking it. */
+static int open_temporary(struct target *t)
+{
+	struct stat st;
+	int fd;
+
+	for (int i = 0; i < 8; ++i) {
+		fd = make_temporary(t);
+		if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0 || st.st_nlink > 0)
+			return fd; /* without a lock it may be swept, and then nothing is lost */
+		close(fd);
+	}
+	return -EAGAIN;
 }
 
 static int write_all(int fd, const char *bytes, size_t len)
@@ -144,9 +202,10 @@ static int take_over(const struct target *t, int fd, bool private)
 
 static int replace(struct target *t, const char *bytes, size_t len, bool private)
 {
-	const int fd = open_temporary(t);
-	int status;
+	int status, fd;
 
+	sweep(t);
+	fd = open_temporary(t);
 	if (fd < 0)
 		return fd;
 	status = write_all(fd, bytes, len);

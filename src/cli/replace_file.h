@@ -10,7 +10,7 @@
  * A file's new bytes in the place of its old ones: whole or not at all, also when the power fails.
  * They are written to a new file beside it (never through a link), synced, given the old owner,
  * access list and at most the old mode, and renamed. A path that is a link is followed first, so
- * that the link stays.
+ * that the link stays. What a killed one left beside it is removed in passing.
  */
 
 /* -ESTALE: the file no longer has the old bytes. Private: mode 0600. 0 or negative errno; after a

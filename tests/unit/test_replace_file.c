@@ -1,6 +1,7 @@
 #include "cli/replace_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -132,6 +134,37 @@ static void list_of_the_folder_is_not_taken(void **state)
 	assert_int_equal(removexattr(folder, DEFAULT_LIST), 0);
 }
 
+static void touch(const char *name, char ret[static 160])
+{
+	FILE *f;
+
+	(void)snprintf(ret, 160, "%s/%s", folder, name);
+	f = fopen(ret, "w");
+	assert_non_null(f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* What a killed one left goes; what somebody is writing, and what only looks like it, stays. */
+static void fp2_stale_ones_are_swept(void **state)
+{
+	char stale[160], held[160], other[160];
+	int fd;
+
+	(void)state;
+	write_old(0600);
+	touch(".warren-0123456789abcdef.tmp", stale);
+	touch(".warren-1123456789abcdef.tmp", held);
+	touch(".warren-0123456789abcdeg.tmp", other);
+	fd = open(held, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(replace_file(file, "old", 3, "new", 3, true), 0);
+	assert_int_equal(access(stale, F_OK), -1);
+	assert_int_equal(unlink(held), 0);
+	assert_int_equal(unlink(other), 0);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +172,7 @@ int main(void)
 		cmocka_unit_test(what_changed_meanwhile_stays),
 		cmocka_unit_test(access_list_stays),
 		cmocka_unit_test(list_of_the_folder_is_not_taken),
+		cmocka_unit_test(fp2_stale_ones_are_swept),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
