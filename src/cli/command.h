@@ -18,6 +18,8 @@ enum { EXIT_USAGE = 2 };
 
 extern const struct command command_run;
 extern const struct command command_check;
+extern const struct command command_save;
+extern const struct command command_strip;
 extern const struct command command_why;
 
 /* The verbs of wg(8): cli/wg.h. Their codes are wg(8)'s, 0 and 1. */

@@ -6,14 +6,16 @@
 
 #include "base/bytes.h"
 #include "cli/command.h"
+#include "cli/quick.h"
 #include "cli/wg.h"
 
-/* The program by its name: `warren COMMAND …`; started as warrend the engine itself, as wg wg(8).
+/* The program by its name: `warren COMMAND …`; started as warrend the engine itself, as wg
+ * wg(8), as wg-quick wg-quick(8).
  */
 static const struct command *const commands[] = {
-	&command_run,     &command_show,     &command_set,      &command_setconf,
-	&command_addconf, &command_syncconf, &command_showconf, &command_genkey,
-	&command_genpsk,  &command_pubkey,   &command_check,    &command_why,
+	&command_run,      &command_show,     &command_set,    &command_setconf, &command_addconf,
+	&command_syncconf, &command_showconf, &command_genkey, &command_genpsk,  &command_pubkey,
+	&command_check,    &command_why,      &command_save,   &command_strip,
 };
 
 static const char *base_name(const char *path)
@@ -77,6 +79,8 @@ int main(int argc, char *argv[])
 		return command_run.run(argc, argv);
 	if (strcmp(name, "wg") == 0)
 		return wg_main(argc, argv);
+	if (strcmp(name, "wg-quick") == 0)
+		return quick_main(argc, argv);
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
