@@ -328,13 +328,29 @@ static size_t begin_of(const struct config_file *f, size_t section)
 	return at;
 }
 
+/* Behind the last entry, the comments right below it and blank lines: what comes then is of the
+ * file, or of the next one. */
+static size_t end_of(const struct config_file *f, size_t section)
+{
+	const size_t next =
+		section + 1 < f->section_count ? begin_of(f, section + 1) : f->line_count;
+	size_t at = next;
+
+	while (at > f->sections[section].first + 1 &&
+	       (f->lines[at - 1].kind == FILE_BLANK || f->lines[at - 1].kind == FILE_COMMENT))
+		--at;
+	while (at < next && f->lines[at].kind == FILE_COMMENT)
+		++at;
+	while (at < next && f->lines[at].kind == FILE_BLANK)
+		++at;
+	return at;
+}
+
 static void drop_section(struct peers *p, size_t peer)
 {
-	const struct config_file *f = p->s->f;
 	const size_t section = section_of(p, peer);
 
-	save_drop(p->s, begin_of(f, section),
-		  section + 1 < f->section_count ? begin_of(f, section + 1) : f->line_count);
+	save_drop(p->s, begin_of(p->s->f, section), end_of(p->s->f, section));
 }
 
 static void set_preshared(struct peers *p, size_t peer, const struct model_peer *running)

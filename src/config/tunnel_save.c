@@ -306,8 +306,6 @@ static int compare_edits(const void *a, const void *b)
 
 	if (x->line != y->line)
 		return x->line < y->line ? -1 : 1;
-	if ((x->kind == SAVE_INSERT) != (y->kind == SAVE_INSERT))
-		return x->kind == SAVE_INSERT ? -1 : 1;
 	return (x->number > y->number) - (x->number < y->number);
 }
 

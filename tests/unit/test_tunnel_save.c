@@ -13,8 +13,8 @@
 #include "config/tunnel_read.h"
 #include "support.h"
 
-/* 43 characters and "=": the first byte is clamped. */
 #define PRIVATE "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="
+#define ODD "BwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define OTHER "IFCU2VeWKBq8CeZxdbIUlKxSMYyNVxuM8DvRoRWpyn8="
 #define KEY_A "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 #define KEY_B "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0="
@@ -234,6 +234,8 @@ static void interface_rows(void **state)
 		{ "a new key", "[Interface]\nPrivateKey=" PRIVATE "#x\n",
 		  "[Interface]\nPrivateKey = " OTHER "\n",
 		  "[Interface]\nPrivateKey=" OTHER "#x\n" },
+		{ "a key that is not clamped", "[Interface]\nPrivateKey = " ODD "\n",
+		  "[Interface]\nPrivateKey = " ODD "\n", NULL },
 		{ "no key to take over", HEAD, "[Interface]\n", NULL },
 		{ "a key from outside", "[Interface]\nMTU = 1400\n", HEAD "MTU = 1400\n",
 		  "[Interface]\nMTU = 1400\nPrivateKey = " PRIVATE "\n" },
@@ -287,6 +289,9 @@ static void a21_peer_rows(void **state)
 		  HEAD PEER_B, HEAD "\n# Bob\n" PEER_B },
 		{ "what is above a blank line is nobody's", HEAD "\n# The staff:\n\n# Ann\n" PEER_A,
 		  HEAD, HEAD "\n# The staff:\n" },
+		{ "nor what is below one",
+		  HEAD "\n# Ann\n" PEER_A "# a\n\n# The others:\n\n# Bob\n" PEER_B "\n# end\n",
+		  HEAD, HEAD "\n# The others:\n\n# end\n" },
 		{ "begin and end",
 		  HEAD "### begin a ###\n" PEER_A "### end a ###\n### begin b ###\n" PEER_B
 		       "### end b ###\n",
