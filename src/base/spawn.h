@@ -15,6 +15,7 @@
 #define SPAWN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum {
+	SPAWN_KEPT = 3,
 	SPAWN_NAME = 256,                /* room for the path of a program */
 	SPAWN_OUTPUT = 64 * 1024 * 1024, /* what is taken of its output unless told otherwise */
 	SPAWN_ERRORS = 16 * 1024,        /* what is kept of its errors; the rest is dropped */
@@ -23,6 +24,7 @@ enum {
 struct spawn {
 	const char *const *argv; /* NULL at the end */
 	const char *const *env;  /* more "NAME=value", NULL at the end; may be NULL */
+	const char *program;     /* NULL: argv[0] */
 	const void *input;       /* its standard input; without any it reads /dev/null */
 	size_t input_len;
 	size_t output_max; /* 0: SPAWN_OUTPUT */
@@ -30,6 +32,7 @@ struct spawn {
 	/* Our own three streams instead, and our process group, so that a terminal's ^C reaches it:
 	 * for hooks. Otherwise it has a group of its own, which a timeout kills as a whole. */
 	bool share_streams;
+	int keep; /* it has this descriptor of ours as SPAWN_KEPT; 0: none */
 };
 
 struct spawn_result {

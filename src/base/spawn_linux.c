@@ -157,8 +157,11 @@ static int begin(const struct spawn *s, const char *path, const int fds[static 5
 	if (status)
 		goto out_actions;
 	status = s->share_streams ? 0 : add_streams(&actions, fds);
+	if (!status && s->keep)
+		status = posix_spawn_file_actions_adddup2(&actions, s->keep, SPAWN_KEPT);
 	if (!status)
-		status = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+		status = posix_spawn_file_actions_addclosefrom_np(&actions,
+								  SPAWN_KEPT + (s->keep > 0));
 	if (!status)
 		status = set_attributes(&attributes, s);
 	if (!status)
@@ -292,7 +295,7 @@ int spawn_run(const struct spawn *s, struct spawn_result *ret)
 	ret->code = 0;
 	buffer_init(&ret->output);
 	buffer_init(&ret->errors);
-	if (!spawn_find(s->argv[0], path))
+	if (!spawn_find(s->program ? s->program : s->argv[0], path))
 		return -ENOENT;
 	status = open_streams(s, fds);
 	if (status == 0)

@@ -21,6 +21,8 @@ extern const struct command command_check;
 extern const struct command command_save;
 extern const struct command command_strip;
 extern const struct command command_why;
+extern const struct command command_up;
+extern const struct command command_down;
 
 /* The verbs of wg(8): cli/wg.h. Their codes are wg(8)'s, 0 and 1. */
 extern const struct command command_show, command_showconf, command_set, command_setconf,

@@ -49,6 +49,7 @@ struct options {
 struct run {
 	int parent;       /* told when traffic is carried, where there is one; else -1 */
 	bool is_detached; /* from the streams we were started with */
+	int lock;         /* of whoever starts us, which ends when we run; -1: none */
 	struct tun tun;
 	struct keylog keylog;
 	struct uapi_socket socket;
@@ -366,6 +367,9 @@ static void say_running(void *ctx)
 
 	notify_manager("READY=1");
 	log_line(LOG_INFO, "running");
+	if (r->lock >= 0)
+		close(r->lock);
+	r->lock = -1;
 	if (r->parent < 0)
 		return;
 	null = streams_open_null();
@@ -452,9 +456,9 @@ static bool is_log_level(const char *text)
 }
 
 /* What our caller has open is not ours to hold, but for what it hands over. */
-static void close_inherited(void)
+static void close_inherited(int lock)
 {
-	const int keep[] = { inherited_fd("WG_TUN_FD"), inherited_fd("WG_UAPI_FD") };
+	const int keep[] = { inherited_fd("WG_TUN_FD"), inherited_fd("WG_UAPI_FD"), lock };
 
 	sandbox_keep(keep, ELEMENTS(keep));
 }
@@ -470,14 +474,14 @@ static void lift_file_limit(void)
 
 static int run_main(int argc, char *argv[])
 {
-	struct run r = { .parent = -1, .keylog.fd = -1 };
+	struct run r = { .parent = -1, .keylog.fd = -1, .lock = inherited_fd("WARREN_LOCK_FD") };
 	struct options options;
 	const enum log_level level = log_level_from_text(getenv("LOG_LEVEL"), LOG_WARN);
 	int code = parse(argc, argv, &options);
 
 	if (code >= 0)
 		return code;
-	close_inherited();
+	close_inherited(r.lock);
 	lift_file_limit();
 	log_setup(level, NULL);
 	if (!is_log_level(getenv("LOG_LEVEL")))

@@ -53,6 +53,13 @@ struct finding *findings_add(struct findings *f, const char *id, enum diag_sever
 	return &f->items[f->count++];
 }
 
+void findings_remove(struct findings *f, size_t i)
+{
+	finding_done(&f->items[i]);
+	--f->count;
+	memmove(f->items + i, f->items + i + 1, (f->count - i) * sizeof(*f->items));
+}
+
 static char *printed(const char *format, va_list args) PRINTF(1, 0);
 
 static char *printed(const char *format, va_list args)

@@ -50,6 +50,7 @@ void findings_done(struct findings *f);
 /* The new one, good until the next is added; NULL, and failed is set, when there is no memory. */
 struct finding *findings_add(struct findings *f, const char *id, enum diag_severity severity,
 			     struct place at);
+void findings_remove(struct findings *f, size_t i); /* the others keep their order */
 /* Set the texts of a new finding. Either may be NULL, so that a failed add needs no care. */
 void finding_cause(struct finding *f, const char *format, ...) PRINTF(2, 3);
 void finding_fix(struct finding *f, const char *format, ...) PRINTF(2, 3);

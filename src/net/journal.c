@@ -85,6 +85,14 @@ void journal_strike(struct items *from, const struct item *like)
 	}
 }
 
+bool journal_take_own(struct journal *j, const struct item *i)
+{
+	journal_strike(&j->wanted, i);
+	if (i->kind != ITEM_ADDRESS && i->kind != ITEM_ROUTE)
+		journal_strike(&j->owned, i);
+	return items_copy(&j->owned, i);
+}
+
 static int take_item(struct journal *j, enum journal_line kind, const char *text, size_t len)
 {
 	struct item item = { 0 };
@@ -93,12 +101,11 @@ static int take_item(struct journal *j, enum journal_line kind, const char *text
 
 	if (status < 0)
 		return status == -ENOMEM ? status : -EBADMSG;
-	if (kind != JOURNAL_WANT)
-		journal_strike(&j->wanted, &item);
 	if (kind == JOURNAL_LOST)
 		journal_strike(&j->owned, &item);
 	else
-		done = items_copy(kind == JOURNAL_OWN ? &j->owned : &j->wanted, &item);
+		done = kind == JOURNAL_OWN ? journal_take_own(j, &item)
+					   : items_copy(&j->wanted, &item);
 	item_done(&item);
 	return done ? 0 : -ENOMEM;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "net/dns.h"
 #include "net/journal_private.h"
 
 /* The files of a journal: locks, reading, appending. */
@@ -444,11 +445,9 @@ static int open_state(struct journal *j)
 	return status == 0 && fsync(j->state) < 0 ? -errno : status;
 }
 
-/* Does it outlive the boot? What resolved, NetworkManager and resolvconf know they forget. */
 static bool is_lasting(const struct item *i)
 {
-	return i->kind == ITEM_FOREIGN ||
-	       (i->kind == ITEM_DNS && i->name && strcmp(i->name, "file") == 0);
+	return i->kind == ITEM_FOREIGN || (i->kind == ITEM_DNS && dns_is_on_disk(i));
 }
 
 static int append_line(struct journal *j, bool lasting, const struct buffer *b)
@@ -533,8 +532,7 @@ int journal_own(struct journal *j, const struct item *i)
 
 	if (status < 0)
 		return status;
-	journal_strike(&j->wanted, i);
-	return items_copy(&j->owned, i) ? 0 : -ENOMEM;
+	return journal_take_own(j, i) ? 0 : -ENOMEM;
 }
 
 int journal_want(struct journal *j, const struct item *i)

@@ -20,5 +20,8 @@ void journal_write_first(struct buffer *b, const char *boot);
 void journal_write_text(struct buffer *b, const char *text);
 /* The last one that is the same, if any. */
 void journal_strike(struct items *from, const struct item *like);
+/* Into what is owned, in the place of what is the same. Of addresses and routes there may be many,
+ * and they differ in nothing but what makes them the same: no place is looked for. */
+MUST_CHECK bool journal_take_own(struct journal *j, const struct item *i);
 
 #endif

@@ -1,0 +1,232 @@
+#include "cli/tunnel_case.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/check_out.h"
+#include "cli/colour.h"
+#include "cli/out.h"
+#include "cli/stop.h"
+#include "cli/tunnel_hands.h"
+#include "net/observe.h"
+
+void tunnel_case_init(struct tunnel_case *c, const struct tunnel_options *o)
+{
+	*c = (struct tunnel_case){
+		.o = o,
+		.j = { .run = -1, .state = -1, .fd = -1, .state_fd = -1, .lock = -1, .shared = -1 },
+	};
+	model_init(&c->patch);
+	host_facts_init(&c->facts);
+	items_init(&c->others);
+	items_init(&c->dns);
+	items_init(&c->firewall);
+	tunnel_set_init(&c->run.set);
+	findings_init(&c->run.findings);
+	tunnel_hands_init(&c->hands, c);
+}
+
+void tunnel_case_done(struct tunnel_case *c)
+{
+	items_done(&c->firewall);
+	items_done(&c->dns);
+	items_done(&c->others);
+	host_facts_done(&c->facts);
+	journal_done(&c->j);
+	model_done(&c->patch);
+	check_run_done(&c->run);
+	tunnel_path_done(&c->at);
+	free(c->engine);
+}
+
+/* Words */
+
+void tunnel_case_say(const struct tunnel_case *c, const struct diag *why)
+{
+	fprintf(stderr, "%s: %s\n", c->o->program, why->text);
+	if (why->hint[0])
+		fprintf(stderr, "    %s\n", why->hint);
+}
+
+int tunnel_case_fail(const struct tunnel_case *c, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", c->o->program);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return EXIT_FAILURE;
+}
+
+/* The file */
+
+/* What check says of wg-quick and is not so with us: DNS goes another way (A1), and what needs IPv6
+ * is left out where there is none (A5). */
+static bool is_for_others(const struct tunnel_case *c, const struct finding *f)
+{
+	return !c->o->quick && (strcmp(f->id, "A1") == 0 || strcmp(f->id, "A5") == 0);
+}
+
+static void sift(struct tunnel_case *c)
+{
+	struct findings *f = &c->run.findings;
+
+	for (size_t i = f->count; i-- > 0;) {
+		if (strcmp(f->items[i].id, "writable") == 0)
+			c->hooks_refused = true;
+		if (f->items[i].severity == DIAG_NOTE || is_for_others(c, &f->items[i]))
+			findings_remove(f, i);
+	}
+}
+
+static void print_short(const struct finding *f, struct out *o)
+{
+	out_text(o, f->severity == DIAG_ERROR ? "[!] error: " : "[!] ");
+	if (f->at.file) {
+		check_print_plain(f->at.file, o);
+		if (f->at.line)
+			out_printf(o, ":%u", f->at.line);
+		out_text(o, ": ");
+	}
+	check_print_plain(f->cause ? f->cause : "", o);
+	out_printf(o, " [%s]\n", f->id);
+}
+
+/* Under the name wg-quick only what is an error is worth a line that wg-quick does not have. */
+static void print_findings(const struct tunnel_case *c, bool all)
+{
+	const struct findings *f = &c->run.findings;
+	struct out o;
+
+	out_init(&o, STDERR_FILENO);
+	if (all)
+		check_print_text(&c->run, colour_is_wanted(stderr), &o);
+	for (size_t i = 0; !all && i < f->count; ++i)
+		if (!c->o->quick || f->items[i].severity == DIAG_ERROR)
+			print_short(&f->items[i], &o);
+	(void)out_done(&o); /* words that nobody hears do not end it */
+}
+
+static bool has_hooks(const struct tunnel *t)
+{
+	for (size_t i = 0; i < TUNNEL_HOOKS; ++i)
+		if (t->hooks[i].count)
+			return true;
+	return false;
+}
+
+/* F-S8 */
+static int refuse_hooks(const struct tunnel_case *c)
+{
+	const struct findings *f = &c->run.findings;
+
+	for (size_t i = 0; i < f->count; ++i)
+		if (strcmp(f->items[i].id, "writable") == 0)
+			fprintf(stderr, "%s: %s\n", c->o->program, f->items[i].cause);
+	return tunnel_case_fail(c,
+				"%s has hooks, which would run as root: they are refused in a file "
+				"that others can write\n    chown root and chmod 600 it, or move "
+				"it to /etc/wireguard",
+				c->at.path);
+}
+
+static int judge(struct tunnel_case *c, bool strict)
+{
+	const size_t errors = findings_count(&c->run.findings, DIAG_ERROR) + c->run.left_out;
+	const bool ends = strict && errors && !c->o->quick && !c->o->force;
+
+	print_findings(c, ends);
+	if (ends)
+		return tunnel_case_fail(c, "nothing was done%s",
+					c->t ? "; --force goes on all the same" : "");
+	return strict && c->hooks_refused && has_hooks(c->t) ? refuse_hooks(c) : 0;
+}
+
+int tunnel_case_load(struct tunnel_case *c, bool host, bool strict)
+{
+	int code = tunnel_path_find(&c->at, c->o->word, c->o->program, c->o->quick);
+
+	if (code)
+		return code;
+	memcpy(c->name, c->at.name, sizeof(c->name));
+	if (!check_run_read(&c->run, &c->at.path, 1, host))
+		return tunnel_case_fail(c, "out of memory");
+	if (c->run.unread || !c->run.set.count)
+		return EXIT_FAILURE;
+	c->t = &c->run.set.rows[0];
+	/* The name is of the path that was given, whatever its link points to. */
+	memcpy(c->t->name, c->name, sizeof(c->t->name));
+	sift(c);
+	return judge(c, strict);
+}
+
+/* The journal */
+
+static int fail_journal(const struct tunnel_case *c, int status)
+{
+	switch (status) {
+	case -EINTR:
+		return tunnel_case_fail(c, "interrupted; nothing was done");
+	case -EPERM:
+		return tunnel_case_fail(c,
+					"/run/warren, /var/lib/warren or a file of %s in them is "
+					"not root's alone: remove what others can write",
+					c->name);
+	case -EACCES:
+		return tunnel_case_fail(c, "only root may do this");
+	case -EPROTONOSUPPORT:
+		return tunnel_case_fail(c,
+					"the journal of %s was written by a newer warren: take it "
+					"down with that",
+					c->name);
+	case -EBADMSG:
+		return tunnel_case_fail(c,
+					"the journal /run/warren/%s.journal is damaged: what %s "
+					"has on this host is not known\n    remove it, and what is "
+					"left of the tunnel, by hand",
+					c->j.base, c->name);
+	}
+	return tunnel_case_fail(c, "the journal of %s cannot be opened: %s", c->name,
+				strerror(-status));
+}
+
+int tunnel_case_lock(struct tunnel_case *c)
+{
+	int status = journal_open(&c->j, &journal_host, c->name, false);
+	int holder;
+
+	if (status == -EAGAIN) {
+		holder = journal_holder(&journal_host, c->name);
+		fprintf(stderr, "[!] another command is at work on %s", c->name);
+		fprintf(stderr, holder ? " (process %d): waiting for it\n" : ": waiting for it\n",
+			holder);
+		journal_done(&c->j);
+		status = journal_open(&c->j, &journal_host, c->name, true);
+	}
+	if (status == 0)
+		return 0;
+	return fail_journal(c, stop_is_asked() ? -EINTR : status);
+}
+
+int tunnel_case_recover(struct tunnel_case *c)
+{
+	struct diag why = { 0 };
+	int status;
+
+	if (!c->j.found)
+		return 0;
+	fprintf(stderr, "[!] %s was left half done by an earlier command: taking it back\n",
+		c->name);
+	status = apply_recover(&c->j, &c->hands, &why);
+	if (status == 0)
+		return 0;
+	tunnel_case_say(c, &why);
+	return tunnel_case_fail(c, "what is left of %s is still in its journal; try again",
+				c->name);
+}
