@@ -295,7 +295,8 @@ static int choose_rules(struct tunnel_case *c)
 	struct diag dns = { 0 }, foreign = { 0 };
 	int status;
 
-	if (!firewall_items(c->t, c->name, mark, &c->facts.network, &c->firewall))
+	if (!firewall_items(c->t, c->name, mark, &c->facts.network, &c->firewall) ||
+	    !firewall_switches(c->t, &c->facts.network, &c->firewall))
 		return tunnel_case_fail(c, "out of memory");
 	if (!c->o->quick && foreign_decide(c->t, c->name, &c->firewall, &foreign) < 0 &&
 	    foreign.severity == DIAG_NONE)
@@ -309,13 +310,32 @@ static int choose_rules(struct tunnel_case *c)
 	return 0;
 }
 
-/* Another tunnel has reserved them: the planner is to see them as taken. */
-static bool add_reserved(struct tunnel_case *c)
+/* What another tunnel has turned on is to become ours too, so that it stays when that one goes. */
+static void see_switch(struct host_switches *s, const char *path)
+{
+	const struct {
+		const char *path;
+		enum host_switch_state *state;
+	} rows[] = {
+		{ "net/ipv4/conf/all/src_valid_mark", &s->src_valid_mark },
+		{ "net/ipv4/ip_forward", &s->ip_forward },
+		{ "net/ipv6/conf/all/forwarding", &s->ip6_forward },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); ++i)
+		if (path && strcmp(path, rows[i].path) == 0)
+			*rows[i].state = HOST_OFF;
+}
+
+/* Another tunnel has reserved routes: the planner is to see them as taken. */
+static bool see_others(struct tunnel_case *c)
 {
 	for (size_t i = 0; i < c->others.count; ++i) {
 		const struct item *o = &c->others.rows[i];
 		struct host_route *route;
 
+		if (o->kind == ITEM_SWITCH)
+			see_switch(&c->facts.network.switches, o->text);
 		if (o->kind != ITEM_ROUTE || item_is_there(o, &c->facts.network) != 0)
 			continue;
 		route = host_add_route(&c->facts.network);
@@ -346,7 +366,7 @@ int tunnel_case_decide(struct tunnel_case *c, bool has_mark, uint32_t mark)
 		status = journal_others(&c->j, &c->others);
 	if (status < 0)
 		return tunnel_case_fail(c, "this host cannot be looked at: %s", strerror(-status));
-	if (!add_reserved(c))
+	if (!see_others(c))
 		return tunnel_case_fail(c, "out of memory");
 	c->facts.looked = true;
 	c->choice = (struct plan_choice){
