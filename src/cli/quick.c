@@ -14,6 +14,8 @@ static const struct verb {
 	const char *name;
 	int (*run)(const struct tunnel_call *call);
 } verbs[] = {
+	{ "up", up_run },
+	{ "down", down_run },
 	{ "save", save_run },
 	{ "strip", strip_run },
 };

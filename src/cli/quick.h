@@ -19,6 +19,8 @@ struct tunnel_call {
 };
 
 /* Exit codes. */
+int up_run(const struct tunnel_call *call);
+int down_run(const struct tunnel_call *call);
 int save_run(const struct tunnel_call *call);
 int strip_run(const struct tunnel_call *call);
 

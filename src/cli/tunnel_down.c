@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "cli/quick.h"
+#include "cli/save.h"
 #include "cli/stop.h"
 #include "cli/tunnel_up.h"
 #include "control/devices.h"
@@ -102,6 +104,18 @@ static size_t count_pre_down(const struct plan *p)
 	return n;
 }
 
+/* SaveConfig. What cannot be saved ends wg-quick's way down; ours says so, and goes on. */
+static int save(struct tunnel_case *c)
+{
+	const struct tunnel_call call = { c->o->program, c->o->quick, c->o->word };
+
+	if (!c->t || !c->t->save_config || save_tunnel(&call, &c->at) == 0)
+		return 0;
+	++c->failures;
+	c->hook_code = EXIT_FAILURE;
+	return c->o->quick ? -ECANCELED : 0;
+}
+
 static int apply(struct tunnel_case *c, const struct plan *p)
 {
 	const size_t before = count_pre_down(p);
@@ -113,6 +127,8 @@ static int apply(struct tunnel_case *c, const struct plan *p)
 
 	if (status == 0)
 		status = apply_plan(&first, &c->j, &c->hands, &why);
+	if (status == 0 && was == JOURNAL_UPPED)
+		status = save(c);
 	if (status == -ECANCELED) /* wg-quick leaves it as it is */
 		(void)!journal_phase(&c->j, was);
 	if (status == 0)
@@ -180,4 +196,13 @@ int tunnel_down(const struct tunnel_options *o)
 	code = down(&c);
 	tunnel_case_done(&c);
 	return code;
+}
+
+int down_run(const struct tunnel_call *call)
+{
+	return tunnel_down(&(struct tunnel_options){
+		.program = call->program,
+		.quick = call->quick,
+		.word = call->word,
+	});
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/quick.h"
 #include "cli/stop.h"
 #include "cli/tunnel_engine.h"
 #include "cli/tunnel_hands.h"
@@ -210,4 +211,13 @@ int tunnel_up(const struct tunnel_options *o)
 	code = up(&c);
 	tunnel_case_done(&c);
 	return code;
+}
+
+int up_run(const struct tunnel_call *call)
+{
+	return tunnel_up(&(struct tunnel_options){
+		.program = call->program,
+		.quick = call->quick,
+		.word = call->word,
+	});
 }

@@ -13,8 +13,8 @@
 #include <libmnl/libmnl.h>
 
 #include "base/bytes.h"
-#include "base/time.h"
 #include "base/netlink.h"
+#include "base/time.h"
 #include "control/sockaddr.h"
 #include "crypto/crypto.h"
 

@@ -17,9 +17,9 @@
 
 #include "base/buffer.h"
 #include "base/bytes.h"
+#include "base/netlink.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "base/netlink.h"
 #include "support.h"
 
 enum { FAMILY = 0x1d, ROOM = 4096 };
