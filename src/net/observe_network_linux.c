@@ -17,6 +17,8 @@ enum { TRIES = 10 };
 
 struct dump {
 	struct host_network *network;
+	int fd;
+	uint32_t seq;
 	uint8_t family;
 };
 
@@ -36,38 +38,25 @@ static void forget(struct host_network *n, const struct host_network *before)
 }
 
 /* -EINTR after the last try: some rows may be missing, or there twice. */
-static int dump(int fd, uint16_t type, uint8_t family, struct host_network *n)
+static int dump(struct dump *d, uint16_t type)
 {
-	struct dump d = { n, family };
-	const struct host_network before = *n;
+	const struct host_network before = *d->network;
 	struct route_request r;
 	int status = -EINTR;
 
 	for (int i = 0; i < TRIES && status == -EINTR; ++i) {
-		forget(n, &before);
-		route_write_dump(&r, type, family);
-		status = netlink_exchange(fd, (const struct nlmsghdr *)(const void *)r.bytes, take,
-					  &d);
+		forget(d->network, &before);
+		route_write_dump(&r, type, d->family, ++d->seq);
+		status = netlink_exchange(d->fd, (const struct nlmsghdr *)(const void *)r.bytes,
+					  take, d);
 	}
 	return status;
 }
 
-/* Only want of memory is an error: what a kernel does not have, or does not show, is left out. */
-static int dump_all(int fd, struct host_network *n)
+/* What a kernel was built without is not there. What never rests was seen as well as may be. */
+static bool is_fine(int status)
 {
-	static const struct {
-		uint16_t type;
-		uint8_t family;
-	} rows[] = {
-		{ RTM_GETLINK, AF_UNSPEC }, { RTM_GETADDR, AF_INET },   { RTM_GETADDR, AF_INET6 },
-		{ RTM_GETROUTE, AF_INET },  { RTM_GETROUTE, AF_INET6 }, { RTM_GETRULE, AF_INET },
-		{ RTM_GETRULE, AF_INET6 },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i)
-		if (dump(fd, rows[i].type, rows[i].family, n) == -ENOMEM)
-			return -ENOMEM;
-	return 0;
+	return status == 0 || status == -EINTR || status == -EOPNOTSUPP || status == -EAFNOSUPPORT;
 }
 
 /* The number in a small file, or -1. */
@@ -129,6 +118,27 @@ static bool stands_in_path(const char *program)
 	return found;
 }
 
+int observe_network_over(int fd, struct host_network *ret)
+{
+	static const struct {
+		uint16_t type;
+		uint8_t family;
+	} rows[] = {
+		{ RTM_GETLINK, AF_UNSPEC }, { RTM_GETADDR, AF_INET },   { RTM_GETADDR, AF_INET6 },
+		{ RTM_GETROUTE, AF_INET },  { RTM_GETROUTE, AF_INET6 }, { RTM_GETRULE, AF_INET },
+		{ RTM_GETRULE, AF_INET6 },
+	};
+
+	struct dump d = { .network = ret, .fd = fd };
+	int status = 0;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]) && is_fine(status); ++i) {
+		d.family = rows[i].family;
+		status = dump(&d, rows[i].type);
+	}
+	return is_fine(status) ? 0 : status;
+}
+
 int observe_network(struct host_network *ret)
 {
 	const int fd = netlink_open(NETLINK_ROUTE);
@@ -136,7 +146,7 @@ int observe_network(struct host_network *ret)
 
 	if (fd < 0)
 		return fd;
-	status = dump_all(fd, ret);
+	status = observe_network_over(fd, ret);
 	close(fd);
 	read_switches(&ret->switches);
 	/* without IPv6 in the kernel the file is missing, and that is as good as off */

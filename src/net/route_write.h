@@ -16,8 +16,9 @@ struct route_request {
 	_Alignas(struct nlmsghdr) uint8_t bytes[ROUTE_REQUEST];
 };
 
-/* type: RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE or RTM_GETRULE. */
-void route_write_dump(struct route_request *r, uint16_t type, uint8_t family);
+/* type: RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE or RTM_GETRULE. seq: another for each that goes over
+ * one socket, so that what is left of one is no answer to the next. */
+void route_write_dump(struct route_request *r, uint16_t type, uint8_t family, uint32_t seq);
 void route_write_link_get(struct route_request *r, uint32_t index);
 void route_write_link_add(struct route_request *r, const char *name, const char *kind);
 void route_write_link_remove(struct route_request *r, const char *name);

@@ -56,21 +56,23 @@ static void put_long_table(struct nlmsghdr *h, uint16_t type, uint32_t table)
 		mnl_attr_put_u32(h, type, table);
 }
 
-void route_write_dump(struct route_request *r, uint16_t type, uint8_t family)
+void route_write_dump(struct route_request *r, uint16_t type, uint8_t family, uint32_t seq)
 {
 	const struct ifinfomsg links = { .ifi_family = family };
 	const struct ifaddrmsg addresses = { .ifa_family = family };
 	const struct rtmsg routes = { .rtm_family = family };
 	const struct fib_rule_hdr rules = { .family = family };
+	struct nlmsghdr *h;
 
 	if (type == RTM_GETLINK)
-		begin(r, type, NLM_F_DUMP, &links, sizeof(links));
+		h = begin(r, type, NLM_F_DUMP, &links, sizeof(links));
 	else if (type == RTM_GETADDR)
-		begin(r, type, NLM_F_DUMP, &addresses, sizeof(addresses));
+		h = begin(r, type, NLM_F_DUMP, &addresses, sizeof(addresses));
 	else if (type == RTM_GETROUTE)
-		begin(r, type, NLM_F_DUMP, &routes, sizeof(routes));
+		h = begin(r, type, NLM_F_DUMP, &routes, sizeof(routes));
 	else
-		begin(r, type, NLM_F_DUMP, &rules, sizeof(rules));
+		h = begin(r, type, NLM_F_DUMP, &rules, sizeof(rules));
+	h->nlmsg_seq = seq;
 }
 
 void route_write_link_get(struct route_request *r, uint32_t index)
