@@ -40,6 +40,8 @@ BARS = (
     Bar("wg syncconf of 100,000 peers, one changed", "wg.syncconf", at_most=2, unit=" s"),
     Bar("wg show dump of them", "wg.dump", at_most=1, unit=" s"),
     Bar("memory of wg meanwhile", "wg.memory", at_most=200, unit=" MB"),
+    Bar("wg-quick up and down of ten peers, over the newest", "updown-plain.both", at_most=0.1, over="newest"),
+    Bar("the same with a default route", "updown-default.both", at_most=0.2, over="newest"),
     Bar("look-up among 1,000,000 prefixes, as times among 1,000, one by one", "lookup.growth-single", at_most=3),
     Bar("the same, sixteen at once", "lookup.growth-many", at_most=3),
     Bar("goodput kept under a flood of valid-mac1 initiations", "flood.goodput", at_least=0.8),
