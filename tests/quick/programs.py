@@ -47,9 +47,12 @@ def warren_missing():
     """Ours may not be there yet: then it is no wg-quick."""
     if STAND_IN:
         return None
-    done = subprocess.run(["wg-quick", "--help"], executable=harness.warren_path(), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return None if done.returncode == 0 and b"CONFIG_FILE" in done.stdout else "warren is no wg-quick yet"
+    for words in (["wg-quick", "down", "no-such-tunnel"], ["warren", "up", "--help"]):
+        done = subprocess.run(words, executable=harness.warren_path(), stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if "there is no command" in done.stdout or "Usage: wg-quick" in done.stdout:
+            return "warren is no wg-quick yet"
+    return None
 
 
 def install(program):
