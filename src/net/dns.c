@@ -1,10 +1,9 @@
 #include "net/dns.h"
 
 #include <errno.h>
-#include <string.h>
 
-#include "base/bytes.h"
 #include "net/dns_file.h"
+#include "net/dns_host.h"
 #include "net/dns_network_manager.h"
 #include "net/dns_private.h"
 #include "net/dns_resolvconf.h"
@@ -13,25 +12,9 @@
 
 static const struct dns_place place = { DNS_FILE_PATH, DNS_STATE_PATH };
 
-static const char *const names[] = {
-	[DNS_REFUSED] = "",
-	[DNS_RESOLVED] = "resolved",
-	[DNS_RESOLVCONF] = "resolvconf",
-	[DNS_NETWORK_MANAGER] = "network-manager",
-	[DNS_FILE] = "file",
-};
-
-const char *dns_back_end_name(enum dns_back_end b)
-{
-	return names[b];
-}
-
 static enum dns_back_end back_end_of(const struct item *i)
 {
-	for (size_t b = 0; b < ELEMENTS(names); ++b)
-		if (i->name && strcmp(i->name, names[b]) == 0)
-			return (enum dns_back_end)b;
-	return DNS_REFUSED;
+	return dns_back_end_by_name(i->name);
 }
 
 static int not_one_of_ours(struct diag *why)
@@ -135,11 +118,4 @@ int dns_is_there(const struct item *i)
 	status = is_there(i, &set);
 	dns_set_done(&set);
 	return status;
-}
-
-bool dns_is_on_disk(const struct item *i)
-{
-	const enum dns_back_end b = back_end_of(i);
-
-	return b == DNS_FILE || b == DNS_NETWORK_MANAGER;
 }

@@ -31,9 +31,9 @@ MUST_CHECK int dns_add(const struct item *i, struct diag *why);
 MUST_CHECK int dns_remove(const struct item *i, struct diag *why);
 /* 1: as it should be; 0: something took it away; negative errno: it cannot be known. */
 MUST_CHECK int dns_is_there(const struct item *i);
-/* Does it outlive a reboot if nobody removes it? */
+/* Does it outlive a reboot if nobody removes it? Pure. */
 MUST_CHECK bool dns_is_on_disk(const struct item *i);
-/* The command of a person that does the same, without "[#] "; "" where there is none. Pure. */
-void dns_command(const struct item *i, bool remove, struct buffer *b);
+/* What a person would type for the same, without "[#] ". False: the item is damaged. Pure. */
+MUST_CHECK bool dns_command(const struct item *i, bool remove, struct buffer *b);
 
 #endif

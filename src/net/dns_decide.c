@@ -1,6 +1,7 @@
+#include "net/dns.h"
+
 #include <errno.h>
 
-#include "net/dns.h"
 #include "net/dns_look.h"
 #include "net/dns_private.h"
 #include "net/dns_set.h"

@@ -29,6 +29,10 @@ enum dns_program { DNS_NO_PROGRAM, DNS_OPENRESOLV, DNS_DEBIAN, DNS_RESOLVECTL };
 
 enum dns_back_end { DNS_REFUSED, DNS_RESOLVED, DNS_NETWORK_MANAGER, DNS_RESOLVCONF, DNS_FILE };
 
+/* As an item has them; DNS_REFUSED has no name, and is what any other name gives. */
+const char *dns_back_end_name(enum dns_back_end b);
+enum dns_back_end dns_back_end_by_name(const char *name); /* may be NULL */
+
 enum { DNS_WRITER = 32 };
 
 struct dns_host {

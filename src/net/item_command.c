@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "net/dns.h"
 #include "net/item.h"
 
 static char family_digit(uint8_t family)
@@ -134,8 +135,11 @@ bool item_command(const struct item *i, bool remove, struct buffer *b)
 	case ITEM_TABLE:
 		put_table(i, remove, b);
 		return true;
-	case ITEM_FOREIGN:
 	case ITEM_DNS:
+		if (!dns_command(i, remove, b))
+			put_others(i, remove, b);
+		return true;
+	case ITEM_FOREIGN:
 		put_others(i, remove, b);
 		return true;
 	case ITEM_KINDS:

@@ -1,7 +1,6 @@
 #include "net/dns.h"
 
-#include <string.h>
-
+#include "net/dns_host.h"
 #include "net/dns_private.h"
 #include "net/dns_set.h"
 
@@ -47,23 +46,27 @@ static void of_others(const struct dns_set *set, bool remove, const char *where,
 		buffer_printf(b, "%s%s", i ? " " : " search ", set->search[i]);
 }
 
-static bool is(const struct item *i, enum dns_back_end b)
+bool dns_command(const struct item *i, bool remove, struct buffer *b)
 {
-	return strcmp(i->name, dns_back_end_name(b)) == 0;
-}
-
-void dns_command(const struct item *i, bool remove, struct buffer *b)
-{
+	const enum dns_back_end by = dns_back_end_by_name(i->name);
 	struct dns_set set;
 
-	if (!i->name || dns_set_parse(i->text ? i->text : "", &set) < 0)
-		return;
-	if (is(i, DNS_RESOLVCONF))
+	if (by == DNS_REFUSED || dns_set_parse(i->text ? i->text : "", &set) < 0)
+		return false;
+	if (by == DNS_RESOLVCONF)
 		of_resolvconf(i->link, &set, remove, b);
-	else if (is(i, DNS_RESOLVED))
+	else if (by == DNS_RESOLVED)
 		of_resolved(i->link, &set, remove, b);
 	else
 		of_others(&set, remove,
-			  is(i, DNS_FILE) ? DNS_FILE_PATH : "NetworkManager's global DNS", b);
+			  by == DNS_FILE ? DNS_FILE_PATH : "NetworkManager's global DNS", b);
 	dns_set_done(&set);
+	return true;
+}
+
+bool dns_is_on_disk(const struct item *i)
+{
+	const enum dns_back_end by = dns_back_end_by_name(i->name);
+
+	return by == DNS_FILE || by == DNS_NETWORK_MANAGER;
 }
