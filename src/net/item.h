@@ -17,7 +17,8 @@
  * all of them speak items. Pure.
  */
 enum item_kind {
-	ITEM_LINK,     /* the device; text: what makes it, "kernel" or the program of the engine */
+	ITEM_LINK,     /* the device; text: what makes it, "kernel" or the program of the engine;
+			* number: the mark it came up with */
 	ITEM_ADDRESS,  /* prefix on link, host bits kept */
 	ITEM_LINK_MTU, /* number, on link. Gone with the link */
 	ITEM_ROUTE,    /* prefix, table, metric, route; link only for HOST_UNICAST */

@@ -3,8 +3,10 @@
 #include "base/bytes.h"
 #include "net/item.h"
 
-/* What the kernel takes where no metric is given. */
-enum { METRIC_V6 = 1024 };
+enum {
+	METRIC_V6 = 1024, /* what the kernel takes where no metric is given */
+	BY_KERNEL = 2,    /* RTPROT_KERNEL: of an address, with which it goes */
+};
 
 static bool address_is_there(const struct item *i, const struct host_network *n, uint32_t link)
 {
@@ -23,8 +25,9 @@ static uint32_t metric_of(const struct item *i)
 /* IPv6 shows a route that refuses as one to lo: only a route to the link is asked for its link. */
 static bool is_route(const struct host_route *r, const struct item *i, uint32_t link)
 {
-	return prefix_equal(&r->dst, &i->prefix) && r->table == i->table && r->kind == i->route &&
-	       r->metric == metric_of(i) && (i->route != HOST_UNICAST || r->link == link);
+	return r->protocol != BY_KERNEL && prefix_equal(&r->dst, &i->prefix) &&
+	       r->table == i->table && r->kind == i->route && r->metric == metric_of(i) &&
+	       (i->route != HOST_UNICAST || r->link == link);
 }
 
 static bool route_is_there(const struct item *i, const struct host_network *n, uint32_t link)

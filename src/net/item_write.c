@@ -9,8 +9,7 @@
 
 /*
  * The kind, then "key=value" for each of its fields, a blank between, always in the same order. In
- * texts whatever is no visible ASCII, and '%', is "%" and two hex digits; a text that is not there
- * has no field.
+ * texts whatever is no visible ASCII, and '%', is "%" and two hex digits.
  */
 enum form {
 	FORM_LINK,
@@ -27,7 +26,7 @@ struct field {
 	const char *key;
 	enum form form;
 	size_t at;     /* in the item */
-	bool optional; /* of texts: it may be NULL */
+	bool optional; /* a text may be NULL, a number 0: then it has no field */
 };
 
 #define FIELD(key, form, member)                                \
@@ -43,7 +42,9 @@ static const struct {
 	const char *word;
 	struct field fields[FIELDS_MAX + 1]; /* up to the one without a key */
 } kinds[ITEM_KINDS] = {
-	[ITEM_LINK] = { "link", { FIELD("by", FORM_TEXT, text) } },
+	[ITEM_LINK] = { "link",
+			{ FIELD("by", FORM_TEXT, text),
+			  { "mark", FORM_NUMBER, offsetof(struct item, number), true } } },
 	[ITEM_ADDRESS] = { "address", { FIELD("prefix", FORM_PREFIX, prefix) } },
 	[ITEM_LINK_MTU] = { "mtu", { FIELD("size", FORM_NUMBER, number) } },
 	[ITEM_ROUTE] = { "route",
@@ -120,11 +121,18 @@ static void put_value(enum form form, const void *at, struct buffer *b)
 	}
 }
 
+static bool is_left_out(const struct field *f, const void *at)
+{
+	if (f->form == FORM_TEXT)
+		return !*(char *const *)at;
+	return f->optional && *(const uint32_t *)at == 0;
+}
+
 static void put_field(const struct item *i, const struct field *f, struct buffer *b)
 {
 	const void *at = (const char *)i + f->at;
 
-	if (f->form == FORM_TEXT && !*(char *const *)at)
+	if (is_left_out(f, at))
 		return;
 	buffer_printf(b, " %s=", f->key);
 	put_value(f->form, at, b);

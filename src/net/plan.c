@@ -141,8 +141,7 @@ static bool routes_ipv6(const struct tunnel *t)
 	return false;
 }
 
-/* What the tunnel asks of IPv6 and does not get. */
-static bool add_notes(struct plan *p, const struct plan_case *of)
+bool plan_add_notes(struct plan *p, const struct plan_case *of)
 {
 	const struct tunnel_prefixes *list = &of->t->addresses;
 
@@ -156,8 +155,7 @@ static bool add_notes(struct plan *p, const struct plan_case *of)
 	       plan_add_text(p, STEP_NOTE, "IPv6 is off here: left out its routes to the tunnel");
 }
 
-/* The file's own mark comes with the rest of the device. */
-static bool add_mark(struct plan *p, const struct plan_case *of)
+bool plan_add_mark(struct plan *p, const struct plan_case *of)
 {
 	const uint32_t mark = plan_case_mark(of);
 	const bool has_it = (of->t->model.has_fwmark && of->t->model.fwmark == mark) ||
@@ -171,7 +169,7 @@ static bool add_one(struct plan *p, const struct plan_case *of, const struct ite
 	if (item->kind == ITEM_LINK)
 		return plan_add_item(p, STEP_ADD, item) &&
 		       add_hooks(p, of->t, TUNNEL_PRE_UP, of->c->link) &&
-		       plan_add_text(p, STEP_DEVICE, "addconf") && add_mark(p, of);
+		       plan_add_text(p, STEP_DEVICE, "addconf") && plan_add_mark(p, of);
 	return plan_add_item(p, item->kind == ITEM_LINK_MTU ? STEP_UP : STEP_ADD, item);
 }
 
@@ -183,7 +181,7 @@ bool plan_up(const struct tunnel *t, const struct host_network *n, const struct 
 	bool ok;
 
 	items_init(&wanted);
-	ok = plan_wanted(&of, &wanted) && add_notes(ret, &of);
+	ok = plan_wanted(&of, &wanted) && plan_add_notes(ret, &of);
 	for (size_t i = 0; ok && i < wanted.count; ++i)
 		ok = add_one(ret, &of, &wanted.rows[i]);
 	ok = ok && add_hooks(ret, t, TUNNEL_POST_UP, c->link);

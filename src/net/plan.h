@@ -24,7 +24,8 @@ enum step_kind {
 	STEP_ADD,    /* item; where the same is owned already (item_same), it becomes this one */
 	STEP_REMOVE, /* item; also when it may be gone by itself */
 	STEP_HOOK,   /* text: the command as in the file, %i replaced */
-	STEP_DEVICE, /* peers and keys: the caller knows which; text: the verb of wg(8) */
+	STEP_DEVICE, /* peers and keys: the caller knows which; text: the verb of wg(8). The mark
+		      * only where the file has one that is not 0: else it is the planner's */
 	STEP_MARK,   /* number: the fwmark of the device */
 	STEP_UP,     /* number: the mtu, and the link comes up; item: that mtu, owned from now on */
 	STEP_NOTE,   /* text: a line for the user, without "[!] " */

@@ -28,7 +28,10 @@ static bool add_link(struct making *m)
 {
 	struct item *i = add(m, ITEM_LINK);
 
-	return i && item_set_texts(i, NULL, m->p->c->engine);
+	if (!i)
+		return false;
+	i->number = m->mark;
+	return item_set_texts(i, NULL, m->p->c->engine);
 }
 
 static bool add_mtu(struct making *m)

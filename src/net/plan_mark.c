@@ -25,6 +25,8 @@ static bool is_of_others(const struct items *others, uint32_t mark)
 	for (size_t i = 0; others && i < others->count; ++i) {
 		const struct item *o = &others->rows[i];
 
+		if (o->kind == ITEM_LINK && o->number == mark)
+			return true;
 		if (o->kind == ITEM_RULE && (o->rule.mark == mark || o->rule.table == mark))
 			return true;
 		if (o->kind == ITEM_ROUTE && o->table == mark)
@@ -42,11 +44,14 @@ static uint32_t free_mark(const struct plan_case *p)
 	return mark;
 }
 
-static uint32_t owned_mark(const struct items *owned)
+uint32_t plan_owned_mark(const struct items *owned)
 {
 	for (size_t i = 0; owned && i < owned->count; ++i)
 		if (owned->rows[i].kind == ITEM_RULE && owned->rows[i].rule.mask)
 			return owned->rows[i].rule.mark;
+	for (size_t i = 0; owned && i < owned->count; ++i)
+		if (owned->rows[i].kind == ITEM_LINK)
+			return owned->rows[i].number;
 	return 0;
 }
 
@@ -79,7 +84,7 @@ uint32_t plan_case_mark(const struct plan_case *p)
 		return 0;
 	if (p->c->has_mark && p->c->mark)
 		return p->c->mark;
-	return owned_mark(p->owned) ? owned_mark(p->owned) : free_mark(p);
+	return plan_owned_mark(p->owned) ? plan_owned_mark(p->owned) : free_mark(p);
 }
 
 uint32_t plan_mark_for(const struct tunnel *t, const struct host_network *n,

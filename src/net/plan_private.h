@@ -16,6 +16,7 @@ struct plan_case {
 
 MUST_CHECK bool plan_takes(const struct tunnel *t, uint8_t family); /* a default route of it */
 MUST_CHECK uint32_t plan_case_mark(const struct plan_case *p);
+MUST_CHECK uint32_t plan_owned_mark(const struct items *owned); /* of a rule, else of the link */
 MUST_CHECK bool plan_wanted(const struct plan_case *p, struct items *ret);
 /* New links have no IPv6 here, and no hook of the tunnel changes that. */
 MUST_CHECK bool plan_lacks_ipv6(const struct plan_case *p);
@@ -27,11 +28,19 @@ MUST_CHECK bool plan_allowed(const struct model *m, struct prefixes *ret);
  * by policy rules are among them. table: where the others go. */
 MUST_CHECK bool plan_routed(const struct tunnel *t, uint32_t table, struct prefixes *ret);
 
+/* The route that the kernel makes of an address, in the main table. False: it makes none, as of a
+ * single IPv4 address and of those in 0.0.0.0/8. */
+MUST_CHECK bool plan_connected(const struct prefix *address, struct prefix *ret);
+
 /* Steps at the end of a plan; what they get is copied. */
 MUST_CHECK struct step *plan_add(struct plan *p, enum step_kind kind); /* NULL: no memory */
 MUST_CHECK bool plan_add_item(struct plan *p, enum step_kind kind, const struct item *item);
 MUST_CHECK bool plan_add_text(struct plan *p, enum step_kind kind, const char *text);
 MUST_CHECK bool plan_add_number(struct plan *p, enum step_kind kind, uint32_t number);
+/* What the tunnel asks of IPv6 and does not get. */
+MUST_CHECK bool plan_add_notes(struct plan *p, const struct plan_case *of);
+/* Unless the device has it, or gets it with the rest from its file. */
+MUST_CHECK bool plan_add_mark(struct plan *p, const struct plan_case *of);
 
 /* The parts of up, in their order. */
 enum plan_stage {

@@ -127,11 +127,7 @@ bool plan_allowed(const struct model *m, struct prefixes *ret)
 	return ok;
 }
 
-/*
- * The route that the kernel makes of an address, in the main table: of IPv4 none for a single
- * address and none in 0.0.0.0/8, of IPv6 always.
- */
-static bool has_connected_route(const struct prefix *address, struct prefix *ret)
+bool plan_connected(const struct prefix *address, struct prefix *ret)
 {
 	*ret = *address;
 	prefix_mask(ret);
@@ -152,7 +148,7 @@ static bool is_connected(const struct tunnel *t, uint32_t table, const struct pr
 	if (table != HOST_TABLE_MAIN)
 		return false;
 	for (size_t i = 0; i < t->addresses.count; ++i)
-		if (has_connected_route(&t->addresses.rows[i].prefix, &connected) &&
+		if (plan_connected(&t->addresses.rows[i].prefix, &connected) &&
 		    prefix_covers(&connected, p) &&
 		    (is_auto || (p->ip.family == FAMILY_V4 && prefix_equal(&connected, p))))
 			return true;

@@ -20,7 +20,8 @@ static const struct {
 } rows[] = {
 	{ "link link=wg0 by=kernel", "ip link add dev wg0 type wireguard",
 	  "ip link delete dev wg0" },
-	{ "link link=wg0 by=wireguard-go", "wireguard-go wg0", "ip link delete dev wg0" },
+	{ "link link=wg0 by=wireguard-go mark=51820", "wireguard-go wg0",
+	  "ip link delete dev wg0" },
 	{ "mtu link=wg0 size=1420", "ip link set mtu 1420 dev wg0", NULL },
 	{ "address link=wg0 prefix=10.0.0.2/24", "ip -4 address add 10.0.0.2/24 dev wg0",
 	  "ip -4 address delete 10.0.0.2/24 dev wg0" },
@@ -177,6 +178,7 @@ static void what_is_the_same(void **state)
 		{ "link link=wg0 by=kernel", "link link=wg0 by=kernel", true, true },
 		{ "link link=wg0 by=kernel", "link link=wg0 by=other", true, false },
 		{ "link link=wg0 by=kernel", "link link=wg1 by=kernel", false, false },
+		{ "link link=wg0 by=kernel mark=1", "link link=wg0 by=kernel", true, false },
 		{ "link link=wg0 by=kernel", "mtu link=wg0 size=1420", false, false },
 		{ "mtu link=wg0 size=1420", "mtu link=wg0 size=1280", true, false },
 		{ "mtu link=wg0 size=1420", "mtu link=wg1 size=1420", false, false },
