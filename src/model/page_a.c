@@ -19,6 +19,12 @@ static const struct page pages[] = {
 		       "On a distribution with systemd-resolved but without that command, "
 		       "the package is often called systemd-resolvconf. Where the name "
 		       "servers are set in some other way, delete the `DNS =` line instead.",
+		.warren = "`warren up` needs no resolvconf. It tells whoever writes "
+			  "`/etc/resolv.conf`: systemd-resolved and NetworkManager over D-Bus, a "
+			  "resolvconf if that is it, and where it is nobody, it writes that file "
+			  "itself and puts back what stood there. When none of it works, it says "
+			  "why and the tunnel stays up. Under the name wg-quick it does what "
+			  "wg-quick does.",
 		.related = "A13 H7 H2",
 	},
 	{

@@ -20,6 +20,10 @@ static const struct page pages[] = {
 		       "the port in:\n"
 		       "    iptables -I INPUT -i wg0 -p udp --dport 53 -j ACCEPT\n"
 		       "    iptables -I INPUT -i wg0 -p tcp --dport 53 -j ACCEPT",
+		.warren = "On the server `#: OpenPort = 53` lets the port in, also where a rule of "
+			  "somebody else would drop it, for as long as the tunnel is up. "
+			  "`warren check` names an address in `DNS =` that is not reached through "
+			  "the tunnel.",
 		.related = "H2 H3 D1",
 	},
 	{
@@ -38,6 +42,12 @@ static const struct page pages[] = {
 		       "As PostUp lines (with %i for wg0) it comes back with each start. For "
 		       "the office's names only, put its domain in place of the dot: "
 		       "`~corp.example`.",
+		.warren = "`warren up` gives the tunnel all names (`~.`) where it takes a default "
+			  "route. Where it does not, search domains in `DNS =` decide: only names "
+			  "below them are asked through the tunnel; `DNS = 10.0.0.1, "
+			  "~corp.example` does that without searching in it. Without any, its "
+			  "server is asked beside the others. A domain that another link names as "
+			  "its own stays with that link. It warns where programs go past resolved.",
 		.related = "H1 H3 G9 H7",
 	},
 	{
@@ -57,6 +67,8 @@ static const struct page pages[] = {
 		       "    DNS = 10.0.0.1\n"
 		       "When the address in `DNS =` is not within AllowedIPs, add it there "
 		       "too (`10.0.0.1/32`), else it is asked outside.",
+		.warren = "`warren check` and `warren up` warn of a server in `DNS =` that is on "
+			  "a LAN of this host or in no peer's AllowedIPs.",
 		.related = "H2 H1 C10",
 	},
 	{
@@ -107,6 +119,10 @@ static const struct page pages[] = {
 		       "    sed 's/^hosts:.*/hosts: files dns/' /etc/nsswitch.conf \\\n"
 		       "      > /etc/netns/vpn/nsswitch.conf\n"
 		       "The same goes for nscd, where it runs.",
+		.warren = "`warren up` in a namespace never tells a resolved or NetworkManager "
+			  "that serves another one, where a link of the same number is a "
+			  "different link. It takes the namespace's own resolv.conf, and warns "
+			  "where nsswitch.conf still sends programs to the host's resolved.",
 		.related = "H2 H8",
 	},
 	{
@@ -122,6 +138,12 @@ static const struct page pages[] = {
 		.fix = "Use what the owner offers: with systemd-resolved the lines of H2, "
 		       "with NetworkManager those of G9, with dnsmasq `server=10.0.0.1`. "
 		       "Then delete `DNS =`. Or let one resolvconf own the file.",
+		.warren = "`warren up` asks who writes the file and tells that one; a resolver "
+			  "that runs and is not asked is not told. After resolvconf it looks "
+			  "whether anything changed, and takes it back and says so if not. A file "
+			  "that dhcpcd or another program would write again is left alone, and "
+			  "that program is named. `warren keep` puts servers back that something "
+			  "has taken away.",
 		.related = "A1 H2 G9",
 	},
 	{

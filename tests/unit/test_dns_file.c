@@ -322,6 +322,7 @@ static void file_of_ours_whose_original_is_lost_is_refused(void **state)
 	write_file(file, MARKED("wg0") ONE_LINES, 0644);
 	assert_int_equal(take("wg0"), 0); /* there is nothing to put back, and nothing is lost */
 	assert_int_equal(add("wg0", TWO), -ENODATA);
+	assert_int_equal(take("wg0"), 0); /* now there is a folder, and still nothing in it */
 	holds(MARKED("wg0") ONE_LINES);
 	assert_non_null(strstr(why.hint, "write a file of your own"));
 }

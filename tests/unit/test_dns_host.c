@@ -267,6 +267,7 @@ static const struct {
 	{ "# nameserver 10.0.0.1\n", false },
 	{ "search 10.0.0.1\n", false },
 	{ "nameservers 10.0.0.1\n", false },
+	{ "nameserver10.0.0.1\n", false },
 	{ "nameserver\n", false },
 	{ "nameserver", false },
 	{ "nameserver \n10.0.0.1\n", false },
