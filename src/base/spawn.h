@@ -15,7 +15,7 @@
 #define SPAWN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 enum {
-	SPAWN_KEPT = 3,
+	SPAWN_HELD = 3,
 	SPAWN_NAME = 256,                /* room for the path of a program */
 	SPAWN_OUTPUT = 64 * 1024 * 1024, /* what is taken of its output unless told otherwise */
 	SPAWN_ERRORS = 16 * 1024,        /* what is kept of its errors; the rest is dropped */
@@ -32,7 +32,6 @@ struct spawn {
 	/* Our own three streams instead, and our process group, so that a terminal's ^C reaches it:
 	 * for hooks. Otherwise it has a group of its own, which a timeout kills as a whole. */
 	bool share_streams;
-	int keep; /* it has this descriptor of ours as SPAWN_KEPT; 0: none */
 };
 
 struct spawn_result {
@@ -51,6 +50,11 @@ void spawn_result_done(struct spawn_result *r);
 /* The first line that is not empty of what it said on standard error, without its end and without
  * bytes that a terminal could obey; "" if it said nothing. */
 void spawn_first_error(const struct spawn_result *r, char *ret, size_t room);
+/*
+ * From now on every program has this descriptor of ours as SPAWN_HELD; -1: none. For a lock: who
+ * waits for it waits for the programs of a process that was killed, too.
+ */
+void spawn_hold(int fd);
 /* Where a program is; false: nowhere. */
 MUST_CHECK bool spawn_find(const char *program, char ret[static SPAWN_NAME]);
 

@@ -29,6 +29,13 @@ struct child {
 	size_t output_max;
 };
 
+static int held = -1;
+
+void spawn_hold(int fd)
+{
+	held = fd;
+}
+
 /* The file to run */
 
 static bool is_program(const char *path)
@@ -157,11 +164,11 @@ static int begin(const struct spawn *s, const char *path, const int fds[static 5
 	if (status)
 		goto out_actions;
 	status = s->share_streams ? 0 : add_streams(&actions, fds);
-	if (!status && s->keep)
-		status = posix_spawn_file_actions_adddup2(&actions, s->keep, SPAWN_KEPT);
+	if (!status && held >= 0)
+		status = posix_spawn_file_actions_adddup2(&actions, held, SPAWN_HELD);
 	if (!status)
 		status = posix_spawn_file_actions_addclosefrom_np(&actions,
-								  SPAWN_KEPT + (s->keep > 0));
+								  SPAWN_HELD + (held >= 0));
 	if (!status)
 		status = set_attributes(&attributes, s);
 	if (!status)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/spawn.h"
 #include "cli/check_out.h"
 #include "cli/colour.h"
 #include "cli/out.h"
@@ -36,6 +37,7 @@ void tunnel_case_done(struct tunnel_case *c)
 	items_done(&c->dns);
 	items_done(&c->others);
 	host_facts_done(&c->facts);
+	spawn_hold(-1);
 	journal_done(&c->j);
 	model_done(&c->patch);
 	check_run_done(&c->run);
@@ -174,10 +176,10 @@ static int fail_journal(const struct tunnel_case *c, int status)
 	case -EINTR:
 		return tunnel_case_fail(c, "interrupted; nothing was done");
 	case -EPERM:
-		return tunnel_case_fail(c,
-					"/run/warren, /var/lib/warren or a file of %s in them is "
-					"not root's alone: remove what others can write",
-					c->name);
+		return tunnel_case_fail(c, "%s is not root's alone: nobody else may write there",
+					c->j.run < 0           ? journal_host.run
+					: c->j.state == -EPERM ? journal_host.state
+							       : "a file of its journal");
 	case -EACCES:
 		return tunnel_case_fail(c, "only root may do this");
 	case -EPROTONOSUPPORT:
@@ -209,9 +211,10 @@ int tunnel_case_lock(struct tunnel_case *c)
 		journal_done(&c->j);
 		status = journal_open(&c->j, &journal_host, c->name, true);
 	}
-	if (status == 0)
-		return 0;
-	return fail_journal(c, stop_is_asked() ? -EINTR : status);
+	if (status < 0)
+		return fail_journal(c, stop_is_asked() ? -EINTR : status);
+	spawn_hold(c->j.lock);
+	return 0;
 }
 
 int tunnel_case_recover(struct tunnel_case *c)
@@ -221,7 +224,10 @@ int tunnel_case_recover(struct tunnel_case *c)
 
 	if (!c->j.found)
 		return 0;
-	fprintf(stderr, "[!] %s was left half done by an earlier command: taking it back\n",
+	fprintf(stderr,
+		c->j.phase == JOURNAL_UPPED
+			? "[!] the device of %s is gone: taking back what is left of it\n"
+			: "[!] %s was left half done by an earlier command: taking it back\n",
 		c->name);
 	status = apply_recover(&c->j, &c->hands, &why);
 	if (status == 0)

@@ -70,7 +70,7 @@ static void explain(const char *program, int status, int code, struct diag *why)
 	}
 }
 
-int tunnel_engine_start(const char *program, const char *link, int lock, struct diag *why)
+int tunnel_engine_start(const char *program, const char *link, struct diag *why)
 {
 	const bool own = strcmp(program, TUNNEL_ENGINE_OWN) == 0;
 	const char *const run[] = { "warren", "run", link, NULL };
@@ -89,8 +89,7 @@ int tunnel_engine_start(const char *program, const char *link, int lock, struct 
 			env[count++] = *at;
 	if (own) {
 		how.program = find_self(self);
-		how.keep = lock;
-		env[count++] = "WARREN_LOCK_FD=3";
+		env[count++] = "WARREN_LOCK_FD=3"; /* SPAWN_HELD */
 	}
 	status = spawn_run(&how, &r);
 	if (status < 0 || r.code)

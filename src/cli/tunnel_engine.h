@@ -12,10 +12,8 @@
 #define TUNNEL_ENGINE_KERNEL "kernel"
 
 const char *tunnel_engine_program(void);
-/* Comes back when the device is usable. Ours holds the lock until then, so that nobody takes its
- * start for the end of it. 0 or negative errno, with why. */
-MUST_CHECK int tunnel_engine_start(const char *program, const char *link, int lock,
-				   struct diag *why);
+/* Comes back when the device is usable. 0 or negative errno, with why. */
+MUST_CHECK int tunnel_engine_start(const char *program, const char *link, struct diag *why);
 /* Removes the link, whatever it is, and waits for the end of an engine behind it. Gone is fine. */
 MUST_CHECK int tunnel_engine_end(const char *link, struct diag *why);
 

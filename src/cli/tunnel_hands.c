@@ -29,16 +29,17 @@ static int start_engine(struct tunnel_case *c, const struct item *i, const char 
 	if (status == 0)
 		status = journal_own(&c->j, &made);
 	item_done(&made);
-	return status < 0 ? status : tunnel_engine_start(program, i->link, c->j.lock, why);
+	return status < 0 ? status : tunnel_engine_start(program, i->link, why);
 }
 
 static int fall_back(struct tunnel_case *c, const struct item *i, struct diag *why)
 {
 	const char *program = tunnel_engine_program();
 
-	fprintf(stderr,
-		"[!] Missing WireGuard kernel module. Falling back to slow userspace "
-		"implementation.\n[#] %s %s\n",
+	fprintf(stderr, "[!] %s\n[#] %s %s\n",
+		c->o->quick ? "Missing WireGuard kernel module. Falling back to slow userspace "
+			      "implementation."
+			    : "this kernel has no WireGuard: taking an engine in user space",
 		program, i->link);
 	return start_engine(c, i, program, why);
 }

@@ -1,12 +1,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -22,7 +23,13 @@ const struct journal_place journal_host = { "/run/warren", "/var/lib/warren" };
 #define LOCK_END ".lock"
 #define SHARED "lock"
 
-enum { FILE_NAME = JOURNAL_BASE + 16, BOOT = 40, FILE_MAX = 64 << 20 };
+enum {
+	FILE_NAME = JOURNAL_BASE + 16,
+	BOOT = 40,
+	FILE_MAX = 64 << 20,
+	WAIT_MS = 20,
+	DEAD_MS = 10000
+};
 
 /* Where and when we are */
 
@@ -135,25 +142,57 @@ static void sign_lock(int fd)
 	char text[24];
 	const int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 
-	/* Only for the words of whoever has to wait. */
+	/* Only for whoever has to wait. */
 	if (ftruncate(fd, 0) == 0)
 		(void)!pwrite(fd, text, (size_t)len, 0);
 }
 
-int journal_holder(const struct journal_place *p, const char *name)
+static pid_t read_holder(int folder, const char *name)
 {
-	char base[JOURNAL_BASE], path[PATH_MAX], text[24];
-	ssize_t len;
-	int fd;
+	const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[24];
+	const ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 
-	base_name(name, base);
-	(void)snprintf(path, sizeof(path), "%s/%s%s", p->run, base, LOCK_END);
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	len = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 	if (fd >= 0)
 		close(fd);
 	text[len < 0 ? 0 : len] = '\0';
 	return atoi(text);
+}
+
+int journal_holder(const struct journal_place *p, const char *name)
+{
+	char base[JOURNAL_BASE], file[FILE_NAME];
+	const int folder = open(p->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	pid_t holder = 0;
+
+	base_name(name, base);
+	(void)snprintf(file, sizeof(file), "%s%s", base, LOCK_END);
+	if (folder >= 0) {
+		holder = read_holder(folder, file);
+		close(folder);
+	}
+	return holder;
+}
+
+/*
+ * The programs of a command that was killed have its lock too, and may be busy with what it began.
+ * But what such a program left running, a hook's daemon, must not keep us out for ever.
+ */
+static int wait_for_lock(int folder, const char *name)
+{
+	const struct timespec pause = { .tv_nsec = WAIT_MS * 1000000L };
+	int dead = 0, fd;
+
+	while ((fd = take_lock(folder, name, false)) == -EAGAIN) {
+		const pid_t holder = read_holder(folder, name);
+
+		if (nanosleep(&pause, NULL) < 0)
+			return -errno;
+		dead = holder > 0 && kill(holder, 0) < 0 && errno == ESRCH ? dead + WAIT_MS : 0;
+		if (dead > DEAD_MS && unlinkat(folder, name, 0) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return fd;
 }
 
 int journal_share(struct journal *j)
@@ -335,7 +374,7 @@ int journal_open(struct journal *j, const struct journal_place *p, const char *n
 	if (status < 0)
 		return status;
 	file_name(j, LOCK_END, lock);
-	j->lock = take_lock(j->run, lock, wait);
+	j->lock = wait ? wait_for_lock(j->run, lock) : take_lock(j->run, lock, false);
 	if (j->lock < 0)
 		return j->lock;
 	sign_lock(j->lock);

@@ -96,6 +96,23 @@ static void nothing_is_inherited(void **state)
 	assert_int_equal(close(fd), 0);
 }
 
+static void held_descriptor_is_the_fourth(void **state)
+{
+	const struct spawn s = { .argv = SH("ls /proc/self/fd | tr '\\n' ' '; "
+					    "test /proc/self/fd/3 -ef /dev/null || echo other") };
+	const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct spawn_result r;
+
+	(void)state;
+	assert_true(fd >= 0);
+	spawn_hold(fd);
+	assert_int_equal(spawn_run(&s, &r), 0);
+	assert_says(&r.output, "0 1 2 3 4 ");
+	spawn_result_done(&r);
+	spawn_hold(-1);
+	assert_int_equal(close(fd), 0);
+}
+
 static void what_is_not_there(void **state)
 {
 	static const char *const names[] = { "warren-no-such-program",
@@ -229,6 +246,7 @@ int main(void)
 		cmocka_unit_test(background_child_does_not_keep_us),
 		cmocka_unit_test(output_has_a_bound),
 		cmocka_unit_test(first_error),
+		cmocka_unit_test(held_descriptor_is_the_fourth),
 		cmocka_unit_test(what_is_not_there),
 	};
 
