@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/spawn.h"
@@ -123,31 +124,43 @@ static bool has_hooks(const struct tunnel *t)
 	return false;
 }
 
-/* F-S8 */
+/* Somebody else's file, or one that the owner of a folder above could replace. */
+static bool is_of_others(const char *path)
+{
+	char *at = strdup(path), *slash = at;
+	bool others = !at;
+	struct stat st;
+
+	while (!others && slash) {
+		others = stat(*at ? at : "/", &st) < 0 || st.st_uid != geteuid();
+		slash = strrchr(at, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	free(at);
+	return others;
+}
+
+/* F-S8: nothing is forced there. */
 static int refuse_hooks(const struct tunnel_case *c)
 {
-	const struct findings *f = &c->run.findings;
-
-	for (size_t i = 0; i < f->count; ++i)
-		if (strcmp(f->items[i].id, "writable") == 0)
-			fprintf(stderr, "%s: %s\n", c->o->program, f->items[i].cause);
 	return tunnel_case_fail(c,
-				"%s has hooks, which would run as root: they are refused in a file "
-				"that others can write\n    chown root and chmod 600 it, or move "
-				"it to /etc/wireguard",
+				"%s has hooks, which run as root: they are refused in a file that "
+				"others can write\n    make it root's, mode 0600, in a folder that "
+				"only root can write; nothing was done",
 				c->at.path);
 }
 
 static int judge(struct tunnel_case *c, bool strict)
 {
 	const size_t errors = findings_count(&c->run.findings, DIAG_ERROR) + c->run.left_out;
+	const bool refused = strict && c->hooks_refused && has_hooks(c->t);
 	const bool ends = strict && errors && !c->o->quick && !c->o->force;
 
-	print_findings(c, ends);
-	if (ends)
-		return tunnel_case_fail(c, "nothing was done%s",
-					c->t ? "; --force goes on all the same" : "");
-	return strict && c->hooks_refused && has_hooks(c->t) ? refuse_hooks(c) : 0;
+	print_findings(c, ends || refused);
+	if (refused)
+		return refuse_hooks(c);
+	return ends ? tunnel_case_fail(c, "nothing was done; --force goes on all the same") : 0;
 }
 
 int tunnel_case_load(struct tunnel_case *c, bool host, bool strict)
@@ -165,6 +178,7 @@ int tunnel_case_load(struct tunnel_case *c, bool host, bool strict)
 	/* The name is of the path that was given, whatever its link points to. */
 	memcpy(c->t->name, c->name, sizeof(c->t->name));
 	sift(c);
+	c->hooks_refused = c->hooks_refused || is_of_others(c->at.path);
 	return judge(c, strict);
 }
 

@@ -18,9 +18,10 @@ static bool name_from_word(struct tunnel_case *c)
 	const char *slash = strrchr(c->o->word, '/');
 	const char *last = slash ? slash + 1 : c->o->word;
 	const size_t len = strlen(last);
-	const size_t end = slash && len > 5 && strcmp(last + len - 5, ".conf") == 0 ? 5 : 0;
+	const size_t end = slash ? strlen(".conf") : 0;
 
-	if (len - end == 0 || len - end >= sizeof(c->name))
+	if (len <= end || len - end >= sizeof(c->name) ||
+	    strcmp(last + len - end, ".conf" + 5 - end))
 		return false;
 	memcpy(c->name, last, len - end);
 	c->name[len - end] = '\0';
