@@ -310,44 +310,6 @@ static int choose_rules(struct tunnel_case *c)
 	return 0;
 }
 
-/* What another tunnel has turned on is to become ours too, so that it stays when that one goes. */
-static void see_switch(struct host_switches *s, const char *path)
-{
-	const struct {
-		const char *path;
-		enum host_switch_state *state;
-	} rows[] = {
-		{ "net/ipv4/conf/all/src_valid_mark", &s->src_valid_mark },
-		{ "net/ipv4/ip_forward", &s->ip_forward },
-		{ "net/ipv6/conf/all/forwarding", &s->ip6_forward },
-	};
-
-	for (size_t i = 0; i < ELEMENTS(rows); ++i)
-		if (path && strcmp(path, rows[i].path) == 0)
-			*rows[i].state = HOST_OFF;
-}
-
-/* Another tunnel has reserved routes: the planner is to see them as taken. */
-static bool see_others(struct tunnel_case *c)
-{
-	for (size_t i = 0; i < c->others.count; ++i) {
-		const struct item *o = &c->others.rows[i];
-		struct host_route *route;
-
-		if (o->kind == ITEM_SWITCH)
-			see_switch(&c->facts.network.switches, o->text);
-		if (o->kind != ITEM_ROUTE || item_is_there(o, &c->facts.network) != 0)
-			continue;
-		route = host_add_route(&c->facts.network);
-		if (!route)
-			return false;
-		*route = (struct host_route){
-			.dst = o->prefix, .table = o->table, .metric = o->metric, .kind = o->route
-		};
-	}
-	return true;
-}
-
 static const char *engine_of(const struct tunnel_case *c)
 {
 	return c->o->engine == TUNNEL_ENGINE_USER ? tunnel_engine_program() : TUNNEL_ENGINE_KERNEL;
@@ -366,8 +328,6 @@ int tunnel_case_decide(struct tunnel_case *c, bool has_mark, uint32_t mark)
 		status = journal_others(&c->j, &c->others);
 	if (status < 0)
 		return tunnel_case_fail(c, "this host cannot be looked at: %s", strerror(-status));
-	if (!see_others(c))
-		return tunnel_case_fail(c, "out of memory");
 	c->facts.looked = true;
 	c->choice = (struct plan_choice){
 		.link = c->name,

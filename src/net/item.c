@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/rows.h"
 
 void items_init(struct items *i)
@@ -83,57 +84,98 @@ bool items_copy(struct items *to, const struct item *from)
 	return false;
 }
 
-static bool same_text(const char *a, const char *b)
+static int order_numbers(uint64_t a, uint64_t b)
 {
-	return a && b ? strcmp(a, b) == 0 : a == b;
+	return a < b ? -1 : a > b;
 }
 
-static bool same_rule(const struct host_rule *a, const struct host_rule *b)
+/* No text before any. */
+static int order_texts(const char *a, const char *b)
 {
-	return a->family == b->family && a->priority == b->priority && a->table == b->table &&
-	       a->mark == b->mark && a->mask == b->mask && a->suppress == b->suppress &&
-	       a->invert == b->invert && a->other == b->other;
+	return a && b ? strcmp(a, b) : (a ? 1 : 0) - (b ? 1 : 0);
 }
 
-static bool same_route(const struct item *a, const struct item *b)
+static int order_prefixes(const struct prefix *a, const struct prefix *b)
 {
-	return prefix_equal(&a->prefix, &b->prefix) && a->table == b->table &&
-	       a->metric == b->metric && a->route == b->route &&
-	       (a->route != HOST_UNICAST || strcmp(a->link, b->link) == 0);
+	if (a->ip.family != b->ip.family)
+		return order_numbers(a->ip.family, b->ip.family);
+	if (a->bits != b->bits)
+		return order_numbers(a->bits, b->bits);
+	return memcmp(a->ip.bytes, b->ip.bytes, sizeof(a->ip.bytes));
+}
+
+/* The first difference counts. */
+static int order_rules(const struct host_rule *a, const struct host_rule *b)
+{
+	const uint64_t pairs[][2] = {
+		{ a->family, b->family }, { a->priority, b->priority },
+		{ a->table, b->table },   { a->mark, b->mark },
+		{ a->mask, b->mask },     { (uint64_t)a->suppress, (uint64_t)b->suppress },
+		{ a->invert, b->invert }, { a->other, b->other },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(pairs); ++i)
+		if (pairs[i][0] != pairs[i][1])
+			return order_numbers(pairs[i][0], pairs[i][1]);
+	return 0;
+}
+
+static int order_routes(const struct item *a, const struct item *b)
+{
+	int order = order_prefixes(&a->prefix, &b->prefix);
+
+	if (order == 0)
+		order = order_numbers(a->table, b->table);
+	if (order == 0)
+		order = order_numbers(a->metric, b->metric);
+	if (order == 0)
+		order = order_numbers(a->route, b->route);
+	return order || a->route != HOST_UNICAST ? order : strcmp(a->link, b->link);
+}
+
+int item_order(const struct item *a, const struct item *b)
+{
+	int order = order_numbers(a->kind, b->kind);
+
+	if (order)
+		return order;
+	switch (a->kind) {
+	case ITEM_LINK:
+	case ITEM_LINK_MTU:
+		return strcmp(a->link, b->link);
+	case ITEM_ADDRESS:
+		order = order_prefixes(&a->prefix, &b->prefix);
+		return order ? order : strcmp(a->link, b->link);
+	case ITEM_ROUTE:
+		return order_routes(a, b);
+	case ITEM_RULE:
+		return order_rules(&a->rule, &b->rule);
+	case ITEM_SWITCH:
+		return order_texts(a->text, b->text);
+	case ITEM_TABLE:
+		return order_texts(a->name, b->name);
+	case ITEM_FOREIGN:
+		order = order_texts(a->name, b->name);
+		return order ? order : order_texts(a->text, b->text);
+	case ITEM_DNS:
+		order = order_texts(a->name, b->name);
+		return order ? order : strcmp(a->link, b->link);
+	case ITEM_KINDS:
+		break;
+	}
+	return 0;
 }
 
 bool item_same(const struct item *a, const struct item *b)
 {
-	if (a->kind != b->kind)
-		return false;
-	switch (a->kind) {
-	case ITEM_LINK:
-	case ITEM_LINK_MTU:
-		return strcmp(a->link, b->link) == 0;
-	case ITEM_ADDRESS:
-		return strcmp(a->link, b->link) == 0 && prefix_equal(&a->prefix, &b->prefix);
-	case ITEM_ROUTE:
-		return same_route(a, b);
-	case ITEM_RULE:
-		return same_rule(&a->rule, &b->rule);
-	case ITEM_SWITCH:
-		return same_text(a->text, b->text);
-	case ITEM_TABLE:
-		return same_text(a->name, b->name);
-	case ITEM_FOREIGN:
-		return same_text(a->name, b->name) && same_text(a->text, b->text);
-	case ITEM_DNS:
-		return strcmp(a->link, b->link) == 0 && same_text(a->name, b->name);
-	case ITEM_KINDS:
-		break;
-	}
-	return false;
+	return item_order(a, b) == 0;
 }
 
 bool item_equal(const struct item *a, const struct item *b)
 {
 	return item_same(a, b) && strcmp(a->link, b->link) == 0 && a->number == b->number &&
-	       a->old == b->old && same_text(a->name, b->name) && same_text(a->text, b->text);
+	       a->old == b->old && order_texts(a->name, b->name) == 0 &&
+	       order_texts(a->text, b->text) == 0;
 }
 
 const struct item *items_find(const struct items *i, const struct item *like)

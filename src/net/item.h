@@ -63,6 +63,8 @@ void item_done(struct item *i);
 /* The same thing on the host? Then adding b changes a into b. Of a switch: the same path, whatever
  * its value; of a table: the same name; of DNS: the same back end. */
 MUST_CHECK bool item_same(const struct item *a, const struct item *b);
+/* Of any two, for sorting: 0 is the same. */
+MUST_CHECK int item_order(const struct item *a, const struct item *b);
 /* Same, and nothing about it differs. */
 MUST_CHECK bool item_equal(const struct item *a, const struct item *b);
 /* It is gone as soon as the link is: addresses, the mtu, routes to the link. */

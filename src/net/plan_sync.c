@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/plan_private.h"
@@ -14,49 +15,37 @@
  *   where no address is left at all the routes come back.
  */
 struct change {
-	const struct plan_case *p;
+	const struct host_network *n;
+	const struct items *owned;
 	const struct items *wanted;
 	struct plan *plan;
+	struct mark *marks; /* of wanted */
+	bool *leaving;      /* of owned */
+};
+
+/* What becomes of a wanted one. */
+struct mark {
+	bool new;   /* not there, or not like that */
+	bool along; /* it is there, and will be taken along */
+	bool late;
 };
 
 static bool is_unchanged(const struct item *owned, const struct item *wanted)
 {
-	switch (wanted->kind) {
-	case ITEM_LINK:
+	if (wanted->kind == ITEM_LINK)
 		return true; /* another engine is for down and up */
-	case ITEM_SWITCH:
+	if (wanted->kind == ITEM_SWITCH)
 		return owned->number == wanted->number;
-	case ITEM_ADDRESS:
-	case ITEM_LINK_MTU:
-	case ITEM_ROUTE:
-	case ITEM_RULE:
-	case ITEM_TABLE:
-	case ITEM_FOREIGN:
-	case ITEM_DNS:
-	case ITEM_KINDS:
-		break;
-	}
 	return item_equal(owned, wanted);
 }
 
-static bool is_kept(const struct change *c, const struct item *wanted)
-{
-	const struct item *owned = items_find(c->p->owned, wanted);
-
-	return owned && is_unchanged(owned, wanted) && item_is_there(owned, c->p->n) != 0;
-}
-
 /* What stands on our link already by somebody else's hand goes with it in the end. */
-static bool is_new(const struct change *c, const struct item *wanted)
+static bool is_new(const struct item *wanted, const struct item *owned,
+		   const struct host_network *n)
 {
-	if (items_find(c->p->owned, wanted))
-		return !is_kept(c, wanted);
-	return !item_goes_with_link(wanted) || item_is_there(wanted, c->p->n) != 1;
-}
-
-static bool is_leaving(const struct change *c, const struct item *owned)
-{
-	return !items_find(c->wanted, owned);
+	if (owned)
+		return !is_unchanged(owned, wanted) || item_is_there(owned, n) == 0;
+	return !item_goes_with_link(wanted) || item_is_there(wanted, n) != 1;
 }
 
 static bool is_v4(const struct item *i, enum item_kind kind)
@@ -64,18 +53,12 @@ static bool is_v4(const struct item *i, enum item_kind kind)
 	return i->kind == kind && i->prefix.ip.family == FAMILY_V4;
 }
 
-static struct prefix network_of(const struct item *address)
-{
-	struct prefix p = address->prefix;
-
-	prefix_mask(&p);
-	return p;
-}
-
 static bool same_network(const struct item *a, const struct item *b)
 {
-	const struct prefix x = network_of(a), y = network_of(b);
+	struct prefix x = a->prefix, y = b->prefix;
 
+	prefix_mask(&x);
+	prefix_mask(&y);
 	return is_v4(a, ITEM_ADDRESS) && is_v4(b, ITEM_ADDRESS) && x.bits < 32 &&
 	       prefix_equal(&x, &y);
 }
@@ -99,21 +82,30 @@ static bool is_in_way(const struct item *old, const struct item *new)
 	if (new->kind != ITEM_ROUTE)
 		return false;
 	if (old->kind == ITEM_ROUTE)
-		return old->table == new->table &&
-		       old->metric == new->metric &&prefix_equal(&old->prefix, &new->prefix);
+		return prefix_equal(&old->prefix, &new->prefix) && old->table == new->table &&
+		       old->metric == new->metric;
 	return has_route_of(old, new);
 }
 
-/* An owned one that is wanted too, but that an address which leaves will take along. */
+static bool any_in_way(const struct change *c, const struct item *new)
+{
+	for (size_t i = 0; i < c->owned->count; ++i)
+		if (c->leaving[i] && is_in_way(&c->owned->rows[i], new))
+			return true;
+	return false;
+}
+
+/* An address that stays, but was added behind one of its network that leaves. */
 static bool is_taken_along(const struct change *c, const struct item *wanted)
 {
-	const struct items *owned = c->p->owned;
-
-	if (!is_v4(wanted, ITEM_ADDRESS) || !is_kept(c, wanted))
+	if (!is_v4(wanted, ITEM_ADDRESS))
 		return false;
-	for (size_t i = 0; i < owned->count && !item_same(&owned->rows[i], wanted); ++i)
-		if (same_network(&owned->rows[i], wanted) && is_leaving(c, &owned->rows[i]))
+	for (size_t i = 0; i < c->owned->count; ++i) {
+		if (item_same(&c->owned->rows[i], wanted))
+			return false;
+		if (c->leaving[i] && same_network(&c->owned->rows[i], wanted))
 			return true;
+	}
 	return false;
 }
 
@@ -125,31 +117,68 @@ static bool any_v4_address(const struct items *list)
 	return false;
 }
 
-/* The last address takes it along. */
-static bool is_flushed(const struct change *c, const struct item *wanted)
+static int compare_pointers(const void *a, const void *b)
 {
-	return is_v4(wanted, ITEM_ROUTE) && item_goes_with_link(wanted) &&
-	       any_v4_address(c->p->owned) && !any_v4_address(c->wanted);
+	return item_order(*(const struct item *const *)a, *(const struct item *const *)b);
 }
 
-static bool is_late(const struct change *c, const struct item *wanted)
+/* Sorted pointers to them; NULL: out of memory. The caller's to free. */
+static const struct item **sort(const struct items *list)
 {
-	const struct items *owned = c->p->owned;
+	const struct item **rows = calloc(list->count + 1, sizeof(*rows));
 
-	if (is_flushed(c, wanted) || is_taken_along(c, wanted))
-		return true;
-	for (size_t i = 0; is_new(c, wanted) && i < owned->count; ++i)
-		if (is_in_way(&owned->rows[i], wanted) && is_leaving(c, &owned->rows[i]))
-			return true;
-	return false;
+	for (size_t i = 0; rows && i < list->count; ++i)
+		rows[i] = &list->rows[i];
+	if (rows)
+		qsort(rows, list->count, sizeof(*rows), compare_pointers);
+	return rows;
+}
+
+static const struct item *find(const struct item **sorted, size_t count, const struct item *like)
+{
+	const struct item **at = bsearch(&like, sorted, count, sizeof(like), compare_pointers);
+
+	return at ? *at : NULL;
+}
+
+static bool match(struct change *c)
+{
+	const struct item **owned = sort(c->owned), **wanted = sort(c->wanted);
+	const bool ok = owned && wanted;
+
+	for (size_t i = 0; ok && i < c->owned->count; ++i)
+		c->leaving[i] = !find(wanted, c->wanted->count, &c->owned->rows[i]);
+	for (size_t i = 0; ok && i < c->wanted->count; ++i) {
+		const struct item *w = &c->wanted->rows[i];
+
+		c->marks[i].new = is_new(w, find(owned, c->owned->count, w), c->n);
+	}
+	free(owned);
+	free(wanted);
+	return ok;
+}
+
+static void judge(struct change *c)
+{
+	/* With the last address the routes go. */
+	const bool flushed = any_v4_address(c->owned) && !any_v4_address(c->wanted);
+
+	for (size_t i = 0; i < c->wanted->count; ++i) {
+		const struct item *w = &c->wanted->rows[i];
+		struct mark *m = &c->marks[i];
+
+		m->along = !m->new &&is_taken_along(c, w);
+		m->late = m->along || (m->new &&any_in_way(c, w)) ||
+			  (flushed && is_v4(w, ITEM_ROUTE) && item_goes_with_link(w));
+	}
 }
 
 /* False: it needs none. */
-static bool bridge_of(const struct change *c, const struct item *wanted, struct item *ret)
+static bool bridge_of(const struct change *c, size_t wanted, struct item *ret)
 {
-	*ret = *wanted;
+	*ret = c->wanted->rows[wanted];
 	ret->prefix.bits = 32;
-	return is_v4(wanted, ITEM_ADDRESS) && is_late(c, wanted) && !items_find(c->wanted, ret);
+	return is_v4(ret, ITEM_ADDRESS) && c->marks[wanted].late && !items_find(c->wanted, ret);
 }
 
 /* Also one that was there before, or is left from a sync that was cut off. */
@@ -157,18 +186,10 @@ static bool is_bridge(const struct change *c, const struct item *owned)
 {
 	struct item bridge;
 
+	if (!is_v4(owned, ITEM_ADDRESS))
+		return false;
 	for (size_t i = 0; i < c->wanted->count; ++i)
-		if (bridge_of(c, &c->wanted->rows[i], &bridge) && item_same(&bridge, owned))
-			return true;
-	return false;
-}
-
-static bool leaves_early(const struct change *c, const struct item *owned)
-{
-	if (!item_guards(owned))
-		return !is_bridge(c, owned);
-	for (size_t i = 0; i < c->wanted->count; ++i)
-		if (is_in_way(owned, &c->wanted->rows[i]) && is_new(c, &c->wanted->rows[i]))
+		if (bridge_of(c, i, &bridge) && item_same(&bridge, owned))
 			return true;
 	return false;
 }
@@ -178,9 +199,9 @@ static bool add_bridges(const struct change *c)
 	struct item bridge;
 
 	for (size_t i = 0; i < c->wanted->count; ++i) {
-		if (!bridge_of(c, &c->wanted->rows[i], &bridge))
+		if (!bridge_of(c, i, &bridge))
 			continue;
-		if (items_find(c->p->owned, &bridge) && item_is_there(&bridge, c->p->n) != 0)
+		if (items_find(c->owned, &bridge) && item_is_there(&bridge, c->n) != 0)
 			continue;
 		if (!plan_add_item(c->plan, STEP_ADD, &bridge))
 			return false;
@@ -193,28 +214,40 @@ static bool remove_bridges(const struct change *c)
 	struct item bridge;
 
 	for (size_t i = 0; i < c->wanted->count; ++i)
-		if (bridge_of(c, &c->wanted->rows[i], &bridge) &&
-		    !plan_add_item(c->plan, STEP_REMOVE, &bridge))
+		if (bridge_of(c, i, &bridge) && !plan_add_item(c->plan, STEP_REMOVE, &bridge))
 			return false;
 	return true;
 }
 
-/* A link that had to be made anew comes up with its mtu. */
-static bool add_new(const struct change *c, const struct item *wanted)
+/* What guards leaves last, unless it is in the way. */
+static bool leaves_early(const struct change *c, const struct item *owned)
 {
-	const bool comes_up = wanted->kind == ITEM_LINK_MTU && is_new(c, &c->wanted->rows[0]);
-
-	return plan_add_item(c->plan, comes_up ? STEP_UP : STEP_ADD, wanted);
+	if (!item_guards(owned))
+		return !is_bridge(c, owned);
+	for (size_t i = 0; i < c->wanted->count; ++i)
+		if (c->marks[i].new &&is_in_way(owned, &c->wanted->rows[i]))
+			return true;
+	return false;
 }
 
+static bool link_is_new(const struct change *c)
+{
+	for (size_t i = 0; i < c->wanted->count; ++i)
+		if (c->wanted->rows[i].kind == ITEM_LINK)
+			return c->marks[i].new;
+	return false;
+}
+
+/* A link that had to be made anew comes up with its mtu. */
 static bool add_stage(const struct change *c, enum plan_stage stage, bool late)
 {
-	for (size_t i = 0; i < c->wanted->count; ++i) {
-		const struct item *wanted = &c->wanted->rows[i];
+	const enum step_kind kind = stage == STAGE_MTU && link_is_new(c) ? STEP_UP : STEP_ADD;
 
-		if (plan_stage_of(wanted) != stage || is_late(c, wanted) != late)
-			continue;
-		if ((late || is_new(c, wanted)) && !add_new(c, wanted))
+	for (size_t i = 0; i < c->wanted->count; ++i) {
+		const struct mark *m = &c->marks[i];
+
+		if (plan_stage_of(&c->wanted->rows[i]) == stage && m->late == late &&
+		    (late || m->new) && !plan_add_item(c->plan, kind, &c->wanted->rows[i]))
 			return false;
 	}
 	return true;
@@ -224,45 +257,34 @@ static bool add_stage(const struct change *c, enum plan_stage stage, bool late)
 static bool remove_taken_along(const struct change *c)
 {
 	for (size_t i = c->wanted->count; i-- > 0;)
-		if (is_taken_along(c, &c->wanted->rows[i]) &&
-		    !plan_add_item(c->plan, STEP_REMOVE, &c->wanted->rows[i]))
+		if (c->marks[i].along && !plan_add_item(c->plan, STEP_REMOVE, &c->wanted->rows[i]))
 			return false;
 	return true;
 }
 
 static bool remove_stage(const struct change *c, enum plan_stage stage, bool early)
 {
-	for (size_t i = c->p->owned->count; i-- > 0;) {
-		const struct item *owned = &c->p->owned->rows[i];
+	for (size_t i = c->owned->count; i-- > 0;) {
+		const struct item *owned = &c->owned->rows[i];
 
-		if (plan_stage_of(owned) == stage && is_leaving(c, owned) &&
+		if (c->leaving[i] && plan_stage_of(owned) == stage &&
 		    leaves_early(c, owned) == early && !plan_add_item(c->plan, STEP_REMOVE, owned))
 			return false;
 	}
 	return true;
 }
 
-static bool add_device(const struct change *c)
+/* p: whose mark the device is to have; NULL: that is the caller's. */
+static bool add_device(const struct change *c, const struct plan_case *p)
 {
-	const bool anew = is_new(c, &c->wanted->rows[0]);
+	const char *verb = link_is_new(c) ? "addconf" : "syncconf";
 
-	return plan_add_text(c->plan, STEP_DEVICE, anew ? "addconf" : "syncconf") &&
-	       plan_add_mark(c->plan, c->p);
+	return plan_add_text(c->plan, STEP_DEVICE, verb) && (!p || plan_add_mark(c->plan, p));
 }
 
-/* A mark that the planner chose is of no use behind the rules it was for. */
-static bool drop_mark(const struct change *c)
+static bool add_early(const struct change *c, const struct plan_case *p)
 {
-	const uint32_t mark = c->p->c->has_mark ? c->p->c->mark : 0;
-
-	if (mark == 0 || plan_case_mark(c->p) != 0 || plan_owned_mark(c->p->owned) != mark)
-		return true;
-	return plan_add_number(c->plan, STEP_MARK, 0);
-}
-
-static bool add_early(const struct change *c)
-{
-	bool ok = add_stage(c, STAGE_LINK, false) && add_device(c);
+	bool ok = add_stage(c, STAGE_LINK, false) && add_device(c, p);
 
 	for (enum plan_stage s = STAGE_GUARD; ok && s < STAGES; ++s)
 		ok = add_stage(c, s, false) && (s != STAGE_ADDRESS || add_bridges(c));
@@ -284,18 +306,52 @@ static bool add_late(const struct change *c)
 	       remove_bridges(c) && add_stage(c, STAGE_ROUTE, true);
 }
 
+static bool make(struct change *c, const struct plan_case *p)
+{
+	bool ok;
+
+	c->marks = calloc(c->wanted->count + 1, sizeof(*c->marks));
+	c->leaving = calloc(c->owned->count + 1, sizeof(*c->leaving));
+	ok = c->marks && c->leaving && match(c);
+	if (ok) {
+		judge(c);
+		ok = add_early(c, p) && remove_early(c) && add_late(c) &&
+		     remove_stage(c, STAGE_GUARD, false);
+	}
+	free(c->marks);
+	free(c->leaving);
+	return ok;
+}
+
+/* A mark that the planner chose is of no use behind the rules it was for. */
+static bool drop_mark(struct plan *plan, const struct plan_case *p)
+{
+	const uint32_t mark = p->c->has_mark ? p->c->mark : 0;
+
+	if (mark == 0 || plan_case_mark(p) != 0 || plan_owned_mark(p->owned) != mark)
+		return true;
+	return plan_add_number(plan, STEP_MARK, 0);
+}
+
 bool plan_sync(const struct tunnel *t, const struct host_network *n, const struct plan_choice *c,
 	       const struct items *owned, struct plan *ret)
 {
 	const struct plan_case of = { t, n, c, owned };
 	struct items wanted;
-	struct change change = { &of, &wanted, ret };
+	struct change change = { .n = n, .owned = owned, .wanted = &wanted, .plan = ret };
 	bool ok;
 
 	items_init(&wanted);
-	ok = plan_wanted(&of, &wanted) && plan_add_notes(ret, &of) && add_early(&change) &&
-	     remove_early(&change) && add_late(&change) &&
-	     remove_stage(&change, STAGE_GUARD, false) && drop_mark(&change);
+	ok = plan_wanted(&of, &wanted) && plan_add_notes(ret, &of) && make(&change, &of) &&
+	     drop_mark(ret, &of);
 	items_done(&wanted);
 	return ok;
+}
+
+bool plan_back(const struct items *then, const struct host_network *n, const struct items *owned,
+	       struct plan *ret)
+{
+	struct change change = { .n = n, .owned = owned, .wanted = then, .plan = ret };
+
+	return make(&change, NULL);
 }

@@ -38,6 +38,15 @@ static void sort_rules(struct host_network *n)
 	}
 }
 
+void plan_host_rule(struct host_network *n, const struct host_rule *rule)
+{
+	struct host_rule *row = host_add_rule(n);
+
+	assert_non_null(row);
+	*row = *rule;
+	sort_rules(n);
+}
+
 void plan_host_init(struct plan_host *h)
 {
 	struct host_link *lo;

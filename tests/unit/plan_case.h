@@ -25,6 +25,8 @@ void plan_host_done(struct plan_host *h);
  * NAME", "engine PROGRAM", "ipv6 off", "src_valid_mark on", "fail open", "other ITEM", "dns ITEM",
  * "firewall ITEM". */
 void plan_host_line(struct plan_host *h, const char *line, size_t len);
+/* Where the kernel puts it. */
+void plan_host_rule(struct host_network *n, const struct host_rule *rule);
 
 /* A tunnel from the text of its file, in which nothing may be wrong. */
 struct plan_file {

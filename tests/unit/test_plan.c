@@ -16,10 +16,10 @@
 #define PLANS VECTORS_DIR "/../plan"
 
 /*
- * Files of tests/plan: what the planner is told and what it says. "# …" at the beginning says what
- * is shown; the parts are "## host" (lines of plan_case.h), "## file" (the configuration), "## up"
- * and
- * "## down" (the lines of these plans). WARREN_GOLDEN=write makes the last ones what they are.
+ * Files of tests/plan: what the planner is told and what it says. The first line says what is
+ * shown; the parts are "host" (lines of plan_case.h), "file" (the configuration), "up" and "down"
+ * (the lines of these plans), and in some "then", another configuration, and "sync".
+ * WARREN_GOLDEN=write makes the plans in them what they are.
  */
 struct part {
 	const char *text;
@@ -81,7 +81,63 @@ static void own(const struct plan *up, struct items *ret)
 			assert_true(items_copy(ret, &up->rows[i].item));
 }
 
-static void put_plans(struct buffer *b, const struct tunnel *t, const struct plan_host *h)
+/* A host on which all of it is there. */
+static void show_owned(const struct items *owned, struct host_network *n)
+{
+	struct host_link *link = host_add_link(n);
+
+	assert_non_null(link);
+	*link = (struct host_link){ .index = 7, .up = true };
+	for (size_t i = 0; i < owned->count; ++i) {
+		const struct item *o = &owned->rows[i];
+		void *added = link;
+
+		if (o->kind == ITEM_LINK)
+			memcpy(link->name, o->link, sizeof(link->name));
+		else if (o->kind == ITEM_LINK_MTU)
+			link->mtu = o->number;
+		else if (o->kind == ITEM_SWITCH)
+			n->switches.src_valid_mark = HOST_ON;
+		else if (o->kind == ITEM_ADDRESS && (added = host_add_address(n)))
+			*(struct host_address *)added = (struct host_address){ 7, o->prefix };
+		else if (o->kind == ITEM_RULE)
+			plan_host_rule(n, &o->rule);
+		else if (o->kind == ITEM_ROUTE && (added = host_add_route(n)))
+			*(struct host_route *)added = (struct host_route){
+				.dst = o->prefix,
+				.link = o->route == HOST_UNICAST ? 7 : 0,
+				.table = o->table,
+				.metric = o->metric == 0 && o->prefix.ip.family == FAMILY_V6
+						  ? 1024
+						  : o->metric,
+				.kind = o->route,
+			};
+		assert_non_null(added);
+	}
+}
+
+/* From `owned`, all of which is there, to another file. The firewall stays as it is. */
+static void put_sync(struct buffer *b, const struct items *owned, uint32_t mark, struct part file,
+		     struct plan_host *h)
+{
+	struct plan sync;
+	struct plan_file t;
+
+	plan_init(&sync);
+	plan_file_init(&t, file.text, file.len);
+	show_owned(owned, &h->facts.network);
+	h->choice.has_mark = true;
+	h->choice.mark = mark;
+	assert_true(plan_sync(&t.tunnel, &h->facts.network, &h->choice, owned, &sync));
+	put_part(b, "then", file);
+	put_part(b, "sync", (struct part){ "", 0 });
+	plan_lines(&sync, h->choice.link, b);
+	plan_file_done(&t);
+	plan_done(&sync);
+}
+
+static void put_plans(struct buffer *b, const struct tunnel *t, struct part then,
+		      struct plan_host *h)
 {
 	struct plan up, down;
 	struct items owned;
@@ -96,6 +152,8 @@ static void put_plans(struct buffer *b, const struct tunnel *t, const struct pla
 	plan_lines(&up, h->choice.link, b);
 	put_part(b, "down", (struct part){ "", 0 });
 	plan_lines(&down, h->choice.link, b);
+	if (then.len)
+		put_sync(b, &owned, plan_mark_for(t, &h->facts.network, &h->choice), then, h);
 	items_done(&owned);
 	plan_done(&up);
 	plan_done(&down);
@@ -131,7 +189,7 @@ static void check_plan(const char *path)
 	buffer_append(&b, text, (size_t)(strstr(text, "\n## ") - text) + 1);
 	put_part(&b, "host", host);
 	put_part(&b, "file", file);
-	put_plans(&b, &t.tunnel, &h);
+	put_plans(&b, &t.tunnel, part_of(text, "then"), &h);
 	check_golden(path, text, &b);
 	buffer_done(&b);
 	plan_file_done(&t);
