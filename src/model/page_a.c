@@ -67,6 +67,8 @@ static const struct page pages[] = {
 		       "    docker run --sysctl net.ipv4.conf.all.src_valid_mark=1 ...\n"
 		       "With an older wg-quick that still fails although the value is 1, "
 		       "`Table = off` and routes of your own in PostUp avoid the write.",
+		.warren = "`warren up` writes a switch only where its value is another one, and "
+			  "where it cannot be written says so and goes on.",
 		.related = "A2 G4 I4",
 	},
 	{
@@ -104,6 +106,8 @@ static const struct page pages[] = {
 		       "or take every item with a `:` in it out of `Address` and "
 		       "`AllowedIPs` (the endpoint may stay where it is IPv4). While IPv6 is "
 		       "off on all interfaces nothing leaks over it.",
+		.warren = "`warren up` says which line needs IPv6, leaves it out, and brings up "
+			  "the rest.",
 		.related = "H4 H5 A4",
 	},
 	{
@@ -124,7 +128,9 @@ static const struct page pages[] = {
 		       "change it in the file, in the firewall, and in the Endpoint of every "
 		       "client.",
 		.warren = "With Warren's engine a port that is taken leaves the old one as it "
-			  "was, and the message is the same.",
+			  "was, and the message is the same.\n"
+			  "`warren up` names the process that has the port, and nothing is left "
+			  "behind.",
 		.related = "E6 I2 A14",
 	},
 	{
@@ -191,6 +197,8 @@ static const struct page pages[] = {
 		.fix = "Correct the name, or the name server of this machine "
 		       "(`/etc/resolv.conf`). An address in place of the name always works: "
 		       "`Endpoint = 192.0.2.1:51820`.",
+		.warren = "`warren up` brings the peer up without an endpoint and says so; `warren "
+			  "keep` goes on asking for the name.",
 		.related = "A11 A12 E7",
 	},
 	{
@@ -233,6 +241,8 @@ static const struct page pages[] = {
 		.fix = "Use addresses for peers that must not depend on name service, or "
 		       "leave Endpoint out where the other end calls in: its address is "
 		       "learned from its first packet.",
+		.warren =
+			"With `warren up` only that peer is without an endpoint; all others work.",
 		.related = "A10 A11",
 	},
 	{
@@ -251,6 +261,8 @@ static const struct page pages[] = {
 		       "    PostUp = ip route add 10.9.0.0/16 dev %i || true\n"
 		       "Then undo by hand what an earlier try left behind (`nft list "
 		       "ruleset`, `iptables-save`).",
+		.warren = "`warren up` shows what the hook printed, names the hook and its exit "
+			  "code, and takes back all that was done.",
 		.related = "D6 A1 A14",
 	},
 	{
@@ -271,6 +283,9 @@ static const struct page pages[] = {
 		       "Rules `not from all fwmark ...` and tables `wg-quick-wg0` that are "
 		       "still there belong to it; delete them when wg0 is gone. When "
 		       "NetworkManager or networkd owns it, use only one of the two.",
+		.warren = "Warren writes down each thing before it makes it. What a killed `warren "
+			  "up` or `down` left is undone by the next `warren up`, `down`, `sync` or "
+			  "`keep`.",
 		.related = "A6 G9",
 	},
 	{
@@ -288,6 +303,8 @@ static const struct page pages[] = {
 		       "prefix out of AllowedIPs of one of the tunnels, or put a second "
 		       "tunnel to the same network into a table of its own (`Table = 1234` "
 		       "with a rule).",
+		.warren = "`warren up` names the route that is in the way, and takes back all that "
+			  "was done.",
 		.related = "C9 C10 C11",
 	},
 	{
@@ -375,6 +392,8 @@ static const struct page pages[] = {
 		       "Better, set `SaveConfig = false` in that way once, and apply later "
 		       "edits to the running tunnel:\n"
 		       "    wg syncconf wg0 <(wg-quick strip wg0)",
+		.warren = "`warren save` and `warren down` keep comments, names and search domains "
+			  "of a file with SaveConfig.",
 		.related = "A21 A22 C5",
 	},
 	{
@@ -392,6 +411,8 @@ static const struct page pages[] = {
 		       "    wg-quick save wg0\n"
 		       "This rewrites the whole file (comments go, names become addresses), "
 		       "so a copy of it first does no harm.",
+		.warren = "`warren save NAME` writes what runs into the file, whole or not at all, "
+			  "with the comments that it had.",
 		.related = "A20 A22",
 	},
 	{
@@ -408,7 +429,9 @@ static const struct page pages[] = {
 		       "This changes peers and keys but adds no route, address or hook. "
 		       "Where the new peer has a network behind it, see C5.",
 		.warren = "On Warren's engine `warren show wg0 drops` lists the public keys "
-			  "that knocked and are no peers.",
+			  "that knocked and are no peers.\n"
+			  "`warren sync NAME` makes the running tunnel equal to its file and "
+			  "leaves peers that did not change alone.",
 		.related = "B2 C5 A20 I5",
 	},
 };

@@ -104,6 +104,7 @@ static const struct page pages[] = {
 			"    ip route get 192.168.7.1",
 		.fix = "    ip route add 192.168.7.0/24 dev wg0\n"
 		       "The next wg-quick up makes it by itself from the file.",
+		.warren = "`warren sync NAME` changes routes with AllowedIPs.",
 		.related = "A22 C4 I5",
 	},
 	{
@@ -230,7 +231,9 @@ static const struct page pages[] = {
 		       "its own, through your router:\n"
 		       "    ip route add 192.0.2.1 via 192.168.1.1",
 		.warren = "Warren's engine sees its own packets come back, drops them, and "
-			  "counts `out-loop` at that peer.",
+			  "counts `out-loop` at that peer.\n"
+			  "With `#: ExcludedIPs` in the file `warren up` keeps an address out of "
+			  "the tunnel.",
 		.related = "C13 F7 I4",
 	},
 	{
@@ -252,6 +255,9 @@ static const struct page pages[] = {
 		       "    PostDown = ip route del 203.0.113.0/24 via 192.168.1.1\n"
 		       "The network that you are connected to needs no exception at all "
 		       "there. On other systems use the computed list.",
+		.warren = "`#: ExcludedIPs = 192.168.0.0/16, 10.0.0.0/8` in [Interface], next to "
+			  "`AllowedIPs = 0.0.0.0/0`, is the whole list: `warren up` works out the "
+			  "routes.",
 		.related = "C12 C10",
 	},
 	{

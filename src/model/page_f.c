@@ -102,6 +102,7 @@ static const struct page pages[] = {
 			 "1.0.20260223 the smallest.",
 		.tell = "    wg --version; ip link show wg0",
 		.fix = "Set it by hand to what fits the smallest: `MTU = 1420`.",
+		.warren = "`warren up` takes the smallest.",
 		.related = "F1 F4",
 	},
 	{
