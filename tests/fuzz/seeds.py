@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Write the first inputs of fuzz_datagram, fuzz_protocol, fuzz_offload_*, fuzz_uapi_client and fuzz_wg_netlink into
-tests/fuzz/corpus."""
+"""Write the first inputs of fuzz_datagram, fuzz_protocol, fuzz_offload_*, fuzz_uapi_client, fuzz_wg_netlink and
+fuzz_observe into tests/fuzz/corpus."""
 import pathlib
 import struct
 
@@ -221,7 +221,56 @@ netlinks = {
     "many": received(dump(attribute(8, b"".join(dumped(i, *[v4] * i) for i in range(40))))) + received(done),
 }
 
-for name, inputs in (("uapi_client", client), ("wg_netlink", netlinks), ("protocol", protocol), ("datagram", datagram), ("offload_split", split), ("offload_join", join)):
+
+
+def u32(number):
+    return struct.pack("=I", number)
+
+
+def hop(link, more=b"", flags=0):
+    return struct.pack("=HBBI", 8 + len(more), flags, 0, link) + more
+
+
+def told_link(name, index=2, more=b""):
+    return netlink(16, struct.pack("=BBHIII", 0, 0, 1, index, 1, 0) + attribute(3, name + b"\0") + more)
+
+
+def told_address(family, bits, more):
+    return netlink(20, struct.pack("=BBBBI", family, bits, 0, 0, 2) + more)
+
+
+def told_route(family, bits, kind=1, table=254, flags=0, more=b""):
+    return netlink(24, struct.pack("=BBBBBBBBI", family, bits, 0, 0, table, 3, 0, kind, flags) + more)
+
+
+def told_rule(family, table=254, action=1, flags=0, more=b""):
+    return netlink(32, struct.pack("=BBBBBBBBI", family, 0, 0, 0, table, 0, 0, action, flags) + more)
+
+
+ten, wide = bytes([10, 0, 0, 0]), bytes([0xfd]) + bytes(15)
+local = bytes([0xfe, 0x80]) + bytes(13) + b"\1"
+mark = attribute(10, u32(51820)) + attribute(16, u32(0xffffffff))
+observed = {
+    "links": b"\0" + received(told_link(b"lo"), told_link(b"wg0", 3, attribute(4, u32(1420)) +
+                                                           attribute(18, attribute(1, b"wireguard\0")))) + received(done),
+    "addresses": b"\0" + received(told_address(2, 24, attribute(1, ten) + attribute(2, ten)),
+                                  told_address(10, 64, attribute(1, wide))) + received(done),
+    "routes": b"\1" + received(told_route(2, 8, more=attribute(1, ten) + attribute(4, u32(2)) + attribute(5, ten) +
+                                          attribute(15, u32(51820)) + attribute(6, u32(7)) +
+                                          attribute(8, attribute(2, u32(1400)))),
+                               told_route(2, 0, 7, 0, more=attribute(15, u32(51820)) + attribute(6, u32(0xffffffff)))) +
+    received(done),
+    "routes6": b"\2" + received(told_route(10, 128, more=attribute(1, wide) + attribute(4, u32(2)) + attribute(7, wide)),
+                                told_route(10, 0, 9, 5, 0x11), told_route(2, 0), told_route(10, 0, flags=0x200)) + received(done),
+    "hops": b"\0" + received(told_route(2, 0, more=attribute(9, hop(2, attribute(5, ten)) + hop(3, flags=0x11) +
+                                                            hop(4, attribute(18, b"\12\0" + local))))) + received(done),
+    "rules": b"\0" + received(told_rule(2, 0, flags=2, more=attribute(6, u32(32765)) + attribute(15, u32(51820)) + mark),
+                              told_rule(10, more=attribute(14, u32(0)) + attribute(21, b"\3")),
+                              told_rule(2, 0, 8, more=attribute(3, b"eth0\0")),
+                              told_rule(2, more=attribute(14, u32(0xffffffff)))) + received(done),
+}
+
+for name, inputs in (("uapi_client", client), ("wg_netlink", netlinks), ("observe", observed), ("protocol", protocol), ("datagram", datagram), ("offload_split", split), ("offload_join", join)):
     folder = CORPUS / name
     folder.mkdir(parents=True, exist_ok=True)
     for seed, content in inputs.items():
