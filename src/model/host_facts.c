@@ -128,16 +128,20 @@ const struct host_link *host_link_by_index(const struct host_network *n, uint32_
 	return NULL;
 }
 
+static bool is_default(const struct host_route *r, uint8_t family)
+{
+	if (r->table != HOST_TABLE_MAIN || r->kind != HOST_UNICAST || r->dead)
+		return false;
+	return r->dst.ip.family == family && r->dst.bits == 0;
+}
+
 const struct host_link *host_default_link(const struct host_network *n, uint8_t family)
 {
 	const struct host_route *best = NULL;
 
-	for (size_t i = 0; i < n->route_count; ++i) {
-		const struct host_route *r = &n->routes[i];
-
-		if (r->dst.ip.family == family && r->dst.bits == 0 && r->table == HOST_TABLE_MAIN &&
-		    r->kind == HOST_UNICAST && !r->dead && (!best || r->metric < best->metric))
-			best = r;
-	}
+	for (size_t i = 0; i < n->route_count; ++i)
+		if (is_default(&n->routes[i], family) &&
+		    (!best || n->routes[i].metric < best->metric))
+			best = &n->routes[i];
 	return best ? host_link_by_index(n, best->link) : NULL;
 }

@@ -51,9 +51,9 @@ static bool is_gone(enum item_kind kind, int status)
 {
 	if (status == -ENODEV || status == -EAFNOSUPPORT || status == -EOPNOTSUPP)
 		return true;
-	return kind == ITEM_ADDRESS ? status == -EADDRNOTAVAIL || status == -ENXIO
-	       : kind == ITEM_ROUTE ? status == -ESRCH
-				    : status == -ENOENT;
+	if (kind == ITEM_ADDRESS)
+		return status == -EADDRNOTAVAIL || status == -ENXIO;
+	return status == (kind == ITEM_ROUTE ? -ESRCH : -ENOENT);
 }
 
 int route_link_add(const char *name)

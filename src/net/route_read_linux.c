@@ -47,18 +47,23 @@ static bool read_ip(const uint8_t *bytes, size_t len, uint8_t family, struct ip 
 
 /* Links */
 
+/* A text comes with its end or without. */
+static bool is_text(const struct netlink_attribute *a, const char *want)
+{
+	const size_t len = strlen(want);
+
+	return strnlen((const char *)a->bytes, a->len) == len && memcmp(a->bytes, want, len) == 0;
+}
+
 static void read_kind(const struct netlink_attribute *nest, struct host_link *link)
 {
-	static const char kind[] = "wireguard"; /* with its end or without */
 	struct netlink_attribute a;
 	struct netlink_walk w;
 
 	netlink_walk_nest(&w, nest);
 	while (netlink_walk_next(&w, &a))
 		if (a.type == IFLA_INFO_KIND)
-			link->wireguard =
-				strnlen((const char *)a.bytes, a.len) == sizeof(kind) - 1 &&
-				memcmp(a.bytes, kind, sizeof(kind) - 1) == 0;
+			link->wireguard = is_text(&a, "wireguard");
 }
 
 static bool read_name(const struct netlink_attribute *a, struct host_link *link)
@@ -303,9 +308,11 @@ static int read_route(const struct nlmsghdr *message, uint8_t family, struct hos
 	    parts.route.table == RT_TABLE_LOCAL || parts.head.rtm_flags & RTM_F_CLONED ||
 	    !route_kind(parts.head.rtm_type, &parts.route.kind))
 		return 0;
+	if (parts.route.kind == HOST_UNICAST && parts.hops.bytes)
+		return add_hops(n, &parts);
 	if (parts.route.kind != HOST_UNICAST)
 		parts.route.link = 0; /* IPv6 says lo */
-	return parts.hops.bytes ? add_hops(n, &parts) : add_route(n, &parts.route);
+	return add_route(n, &parts.route);
 }
 
 /* Rules */

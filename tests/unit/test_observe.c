@@ -152,6 +152,45 @@ static void knows_the_default_routes(void **state)
 	host_facts_done(&h);
 }
 
+/* The best of those that lead somewhere: index 1 stands for no link. */
+static void knows_the_best_default_route(void **state)
+{
+	static const struct {
+		struct host_route route;
+		uint32_t best; /* once it is there too */
+	} rows[] = {
+		{ { .link = 2, .table = 51820 }, 1 },
+		{ { .link = 3, .table = HOST_TABLE_MAIN, .kind = HOST_UNREACHABLE }, 1 },
+		{ { .link = 4, .table = HOST_TABLE_MAIN, .dead = true }, 1 },
+		{ { .link = 5, .table = HOST_TABLE_MAIN, .metric = 100 }, 5 },
+		{ { .link = 6, .table = HOST_TABLE_MAIN, .metric = 200 }, 5 },
+		{ { .link = 7, .table = HOST_TABLE_MAIN, .metric = 50 }, 7 },
+		{ { .link = 8, .table = HOST_TABLE_MAIN, .metric = 50 }, 7 },
+	};
+	struct host_facts h;
+
+	(void)state;
+	host_facts_init(&h);
+	for (uint32_t i = 1; i < 9; ++i) {
+		struct host_link *link = host_add_link(&h.network);
+
+		assert_non_null(link);
+		link->index = i;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i) {
+		struct host_route *route = host_add_route(&h.network);
+		const struct host_link *best;
+
+		assert_non_null(route);
+		*route = rows[i].route;
+		route->dst.ip.family = FAMILY_V6;
+		best = host_default_link(&h.network, FAMILY_V6);
+		assert_int_equal(best ? best->index : 1, rows[i].best);
+		assert_null(host_default_link(&h.network, FAMILY_V4));
+	}
+	host_facts_done(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +199,7 @@ int main(void)
 		cmocka_unit_test(reads_an_access_list),
 		cmocka_unit_test(sees_the_loopback),
 		cmocka_unit_test(knows_the_default_routes),
+		cmocka_unit_test(knows_the_best_default_route),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -31,6 +31,7 @@ struct kernel {
 	pthread_t thread;
 	uint32_t requests;
 	uint16_t asked[REQUESTS]; /* type and family of each */
+	uint32_t numbers[REQUESTS];
 	_Alignas(8) uint8_t out[512];
 	size_t len;
 };
@@ -89,6 +90,7 @@ static void answer(struct kernel *k, const struct nlmsghdr *request, int what)
 	const uint32_t seq = request->nlmsg_seq;
 
 	k->len = 0;
+	k->numbers[k->requests] = seq;
 	k->asked[k->requests++] = (uint16_t)(type << 8 | family);
 	if (what == STALE)
 		put_row(k, type, family, 0, seq - 1);
@@ -132,6 +134,8 @@ static int observe(const int *script, struct host_facts *ret)
 	status = observe_network_over(ends[0], &ret->network);
 	close(ends[0]);
 	assert_int_equal(pthread_join(kernel.thread, NULL), 0);
+	for (uint32_t i = 1; i < kernel.requests; ++i)
+		assert_int_not_equal(kernel.numbers[i], kernel.numbers[i - 1]);
 	return status;
 }
 

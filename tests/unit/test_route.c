@@ -1,6 +1,7 @@
 #include "net/route.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -160,6 +161,39 @@ static int perform(const struct route_request *r)
 				  NULL);
 	close(fd);
 	return status;
+}
+
+static struct rtmsg route_head(const struct item *i)
+{
+	struct route_request r;
+	struct rtmsg head;
+
+	assert_int_equal(route_write_item(&r, i, 1, false), 0);
+	memcpy(&head, r.bytes + NLMSG_HDRLEN, sizeof(head));
+	return head;
+}
+
+/* What `ip route` tells of, and what it takes for granted. */
+static void writes_routes_as_ip_does(void **state)
+{
+	const struct {
+		struct item item;
+		uint8_t scope;
+	} rows[] = {
+		{ route("10.8.0.0/16", HOST_UNICAST, 77, 0), RT_SCOPE_LINK },
+		{ route("10.8.0.0/16", HOST_THROW, 77, 0), RT_SCOPE_UNIVERSE },
+		{ route("fd08::/32", HOST_UNICAST, 77, 0), RT_SCOPE_UNIVERSE },
+		{ route("fd08::/32", HOST_UNREACHABLE, 77, 0), RT_SCOPE_UNIVERSE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i) {
+		const struct rtmsg head = route_head(&rows[i].item);
+
+		assert_int_equal(head.rtm_scope, rows[i].scope);
+		assert_int_equal(head.rtm_protocol, RTPROT_BOOT);
+		assert_int_equal(head.rtm_table, 77);
+	}
 }
 
 /* Found, and gone before it was asked about: by an index that nobody has. */
@@ -418,6 +452,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(adds_and_removes),
+		cmocka_unit_test(writes_routes_as_ip_does),
 		cmocka_unit_test(a_link_that_goes_meanwhile),
 		cmocka_unit_test(what_is_no_item_of_rtnetlink),
 		cmocka_unit_test(removes_no_other_rule),

@@ -357,6 +357,11 @@ static void reads_hops(void **state)
 	assert_false(h.network.routes[0].dead || h.network.routes[2].dead);
 	assert_int_equal(h.network.routes[2].dst.bits, 8);
 	host_facts_done(&h);
+	((struct rtmsg *)mnl_nlmsg_get_payload(message))->rtm_type = RTN_UNREACHABLE;
+	h = read_message(AF_INET);
+	assert_int_equal(h.network.route_count, 1); /* what refuses goes nowhere */
+	expect_route(&h, 0, 0, "");
+	host_facts_done(&h);
 }
 
 static void leaves_out_broken_hops(void **state)
@@ -380,6 +385,11 @@ static void leaves_out_broken_hops(void **state)
 	put_hop(1, 0, NULL, 0);
 	message->nlmsg_len -= 4;
 	mnl_attr_nest_end(message, nest);
+	assert_int_equal(count(AF_INET), 0);
+	nest = begin_hops(); /* into what comes behind them all */
+	put_hop(1, 0, "192.0.2.1", 24);
+	mnl_attr_nest_end(message, nest);
+	mnl_attr_put_u32(message, RTA_PRIORITY, 7);
 	assert_int_equal(count(AF_INET), 0);
 	nest = begin_hops();
 	mnl_attr_nest_end(message, nest);
@@ -458,6 +468,9 @@ static void reads_a_path(void **state)
 	assert_int_equal(p.mtu, 0);
 	assert_true(text_to_ip("192.0.2.1", &want) && ip_equal(&p.via, &want));
 	assert_true(text_to_ip("192.0.2.2", &want) && ip_equal(&p.source, &want));
+	message->nlmsg_type = RTM_DELROUTE;
+	assert_int_equal(route_read_path(message, &p), -EPROTO);
+	message->nlmsg_type = RTM_NEWROUTE;
 	put_broken();
 	assert_int_equal(route_read_path(message, &p), -EPROTO);
 	begin_link("wg0");
