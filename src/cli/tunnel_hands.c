@@ -36,6 +36,8 @@ static int fall_back(struct tunnel_case *c, const struct item *i, struct diag *w
 {
 	const char *program = tunnel_engine_program();
 
+	if (c->o->quick)
+		fprintf(stderr, "Error: Unknown device type.\n"); /* as ip says it */
 	fprintf(stderr, "[!] %s\n[#] %s %s\n",
 		c->o->quick ? "Missing WireGuard kernel module. Falling back to slow userspace "
 			      "implementation."

@@ -207,6 +207,8 @@ int journal_share(struct journal *j)
 
 void journal_unshare(struct journal *j)
 {
+	if (j->shared >= 0)
+		(void)unlinkat(j->run, SHARED, 0); /* one that stays harms nobody */
 	close_fd(&j->shared);
 }
 
@@ -400,7 +402,7 @@ void journal_done(struct journal *j)
 	forget(j);
 	close_fd(&j->fd);
 	close_fd(&j->state_fd);
-	close_fd(&j->shared);
+	journal_unshare(j);
 	if (j->lock >= 0) {
 		file_name(j, LOCK_END, lock);
 		(void)unlinkat(j->run, lock, 0); /* one that stays harms nobody */

@@ -583,6 +583,7 @@ static void share_is_one_at_a_time(void **ctx)
 	assert_true(fd >= 0);
 	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), -1);
 	journal_unshare(&a);
+	assert_false(is_there(run, "lock"));
 	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
 	assert_int_equal(close(fd), 0);
 	journal_done(&a);
