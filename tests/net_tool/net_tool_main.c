@@ -5,6 +5,7 @@
 
 #include "config/tunnel_read.h"
 #include "net/firewall.h"
+#include "net/foreign.h"
 #include "net/observe.h"
 
 /*
@@ -69,6 +70,7 @@ static int print_items(const struct items *items)
 static int want(const char *path, const char *link, uint32_t mark)
 {
 	struct host_facts facts;
+	struct diag why = { 0 };
 	struct items items;
 	struct tunnel t;
 	int result;
@@ -81,6 +83,10 @@ static int want(const char *path, const char *link, uint32_t mark)
 	if (result == 0 && !(firewall_switches(&t, &facts.network, &items) &&
 			     firewall_items(&t, link, mark, &facts.network, &items)))
 		result = -ENOMEM;
+	if (result == 0)
+		result = foreign_decide(&t, link, &items, &why);
+	if (why.text[0])
+		(void)fprintf(stderr, "%s\n", why.text);
 	if (result == 0)
 		result = print_items(&items);
 	items_done(&items);
@@ -105,20 +111,22 @@ static int add(const struct item *i, struct diag *why)
 {
 	if (i->kind == ITEM_SWITCH)
 		return set_switch(i, i->number);
-	return firewall_add(i, why);
+	return i->kind == ITEM_FOREIGN ? foreign_add(i, why) : firewall_add(i, why);
 }
 
 static int take_away(const struct item *i, struct diag *why)
 {
 	if (i->kind == ITEM_SWITCH)
 		return set_switch(i, i->old);
-	return firewall_remove(i, why);
+	return i->kind == ITEM_FOREIGN ? foreign_remove(i, why) : firewall_remove(i, why);
 }
 
 static int there(const struct item *i, struct diag *why)
 {
 	(void)why;
-	(void)printf("%d\n", i->kind == ITEM_SWITCH ? 1 : firewall_is_there(i));
+	(void)printf("%d\n", i->kind == ITEM_SWITCH    ? 1
+			     : i->kind == ITEM_FOREIGN ? foreign_is_there(i)
+						       : firewall_is_there(i));
 	return 0;
 }
 
