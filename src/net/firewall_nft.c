@@ -20,7 +20,7 @@ static int tell(int result, const struct spawn_result *r, const struct item *i, 
 	char said[DIAG_TEXT / 2];
 
 	if (result == -ENOENT) {
-		diag_set(why, DIAG_ERROR, "nft", 0,
+		diag_set(why, DIAG_ERROR, "A4", 0,
 			 "the program nft is not there, and table %s needs it", i->name);
 		diag_hint(why, "install the package nftables");
 		return result;
@@ -28,7 +28,7 @@ static int tell(int result, const struct spawn_result *r, const struct item *i, 
 	spawn_first_error(r, said, sizeof(said));
 	if (result == 0)
 		result = -EIO;
-	diag_set(why, DIAG_ERROR, "nft", 0, "nft refuses table %s: %s", i->name,
+	diag_set(why, DIAG_ERROR, "A4", 0, "nft refuses table %s: %s", i->name,
 		 said[0] ? said : strerror(-result));
 	return result;
 }

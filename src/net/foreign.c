@@ -141,7 +141,7 @@ static int look_at_nft(const struct tunnel *t, const char *link, struct items *r
 static int tell(int result, const char *program, struct diag *why)
 {
 	if (result != 0)
-		diag_set(why, DIAG_ERROR, "foreign-chain", 0,
+		diag_set(why, DIAG_WARNING, "D3", 0,
 			 "%s does not tell what would drop packets of Forward or OpenPort: %s",
 			 program, strerror(-result));
 	return result;

@@ -23,7 +23,7 @@ static int tell(int result, const struct spawn_result *r, const struct item *i, 
 	spawn_first_error(r, said, sizeof(said));
 	if (result == 0)
 		result = -EIO;
-	diag_set(why, DIAG_ERROR, "foreign-chain", 0, "%s: %s: %s", i->name, i->text,
+	diag_set(why, DIAG_ERROR, "D3", 0, "%s: %s: %s", i->name, i->text,
 		 said[0] ? said : strerror(-result));
 	return result;
 }

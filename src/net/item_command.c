@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "net/dns.h"
+#include "net/foreign.h"
 #include "net/item.h"
 
 static char family_digit(uint8_t family)
@@ -140,7 +141,8 @@ bool item_command(const struct item *i, bool remove, struct buffer *b)
 			put_others(i, remove, b);
 		return true;
 	case ITEM_FOREIGN:
-		put_others(i, remove, b);
+		if (!foreign_command(i, remove, b))
+			put_others(i, remove, b);
 		return true;
 	case ITEM_KINDS:
 		break;

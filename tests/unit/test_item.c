@@ -64,6 +64,13 @@ static const struct {
 	{ "table link=wg0 name=inet%20warren-wg0", "nft -f - # table inet warren-wg0",
 	  "nft delete table inet warren-wg0" },
 	{ "foreign link=wg0 name=docker text=a%25b", "docker: a%b", "docker: undo a%b" },
+	{ "foreign link=wg0 name=ufw text=iptables-nft%20ufw-user-input%201/udp",
+	  "iptables-nft -w -I ufw-user-input -p udp --dport 1 -m comment --comment \"warren wg0 "
+	  "1/udp\" -j "
+	  "ACCEPT",
+	  "iptables-nft -w -D ufw-user-input -p udp --dport 1 -m comment --comment \"warren wg0 "
+	  "1/udp\" -j "
+	  "ACCEPT" },
 	{ "dns link=wg0 name=resolved text=", "resolved: ", "resolved: undo " },
 };
 
