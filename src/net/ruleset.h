@@ -11,9 +11,9 @@
 
 /*
  * A rule set of the host as `nft -j list ruleset` or iptables-legacy-save tell it, and what becomes
- * of a packet in it, as far as that can be known: a match on what is not known of the packet may be
- * or not be, and such a rule decides nothing. So "dropped" is sure, and "not dropped" is not. Pure;
- * owns what it was read from.
+ * of a packet in it, as far as that can be known: a rule that matches what is not known of the
+ * packet decides nothing. So what a user drops of some is not taken for all, and what is dropped
+ * but for some counts as dropped. Pure; owns what it was read from.
  */
 enum ruleset_hook { RULESET_NO_HOOK, RULESET_INPUT, RULESET_FORWARD };
 
@@ -56,8 +56,8 @@ void ruleset_done(struct ruleset *r);
 
 const struct ruleset_chain *ruleset_find(const struct ruleset *r, const struct ruleset_chain *like,
 					 const char *name); /* in the same table */
-/* Does a chain with a hook drop it? accept_at: as if a rule at the head of that chain accepted it;
- * may be NULL. */
+/* Does a chain with a hook drop it? accept_at: as if a rule at the head of that chain accepted it,
+ * and whatever may return from a chain before did; may be NULL. */
 MUST_CHECK bool ruleset_drops(const struct ruleset *r, const struct ruleset_chain *base,
 			      const struct ruleset_packet *p,
 			      const struct ruleset_chain *accept_at);

@@ -204,6 +204,16 @@ static enum fate walk_to(struct walk *w, const struct ruleset_chain *from, const
 	return fate;
 }
 
+/* A rule that may return: in ufw's chains what follows is for those who have not. */
+static bool may_return(const json_t *expr)
+{
+	for (size_t i = 0; i < json_array_size(expr); ++i) {
+		if (json_object_get(json_array_get(expr, i), "return"))
+			return true;
+	}
+	return false;
+}
+
 /* What a statement that is reached for sure does. *ret_left: the chain ends here. */
 static enum fate act(struct walk *w, const struct ruleset_chain *c, const json_t *s, bool *ret_left)
 {
@@ -223,7 +233,7 @@ static enum fate act(struct walk *w, const struct ruleset_chain *c, const json_t
 }
 
 static enum fate walk_rule(struct walk *w, const struct ruleset_chain *c, const json_t *rule,
-			   bool *ret_left)
+			   bool *ret_left, bool *ret_may_leave)
 {
 	const json_t *expr = json_object_get(rule, "expr");
 	enum fate fate = GOES_ON;
@@ -233,7 +243,11 @@ static enum fate walk_rule(struct walk *w, const struct ruleset_chain *c, const 
 	for (size_t i = 0; i < json_array_size(expr) && fate == GOES_ON && !*ret_left; ++i) {
 		const json_t *s = json_array_get(expr, i);
 
-		if (statement(w->packet, s) != YES)
+		const enum truth t = statement(w->packet, s);
+
+		if (t == MAYBE && w->accept_at && may_return(expr))
+			*ret_may_leave = true;
+		if (t != YES)
 			return GOES_ON;
 		fate = act(w, c, s, ret_left);
 	}
@@ -242,15 +256,15 @@ static enum fate walk_rule(struct walk *w, const struct ruleset_chain *c, const 
 
 static enum fate walk_chain(struct walk *w, const struct ruleset_chain *c)
 {
-	bool left = false;
+	bool left = false, may_leave = false;
 	enum fate fate = c == w->accept_at ? ACCEPTED : GOES_ON;
 
 	for (size_t i = 0; i < c->count && fate == GOES_ON && !left; ++i) {
 		if (++w->steps > STEPS_MAX)
 			return ACCEPTED;
-		fate = walk_rule(w, c, c->rules[i], &left);
+		fate = walk_rule(w, c, c->rules[i], &left, &may_leave);
 	}
-	return fate;
+	return fate == DROPPED && may_leave ? GOES_ON : fate;
 }
 
 bool ruleset_drops(const struct ruleset *r, const struct ruleset_chain *base,

@@ -99,6 +99,13 @@ static void places_by_iptables(void **state)
 		{ FORWARD,
 		  F_DROP ":DOCKER-USER - [0:0]\n-A FORWARD -j DROP\n-A FORWARD -j DOCKER-USER\n",
 		  IN_OUT }, /* or too late */
+		/* D4: asked by those who may have returned */
+		{ OPEN,
+		  "*filter\n:INPUT DROP [0:0]\n:not-local - [0:0]\n:ufw-user-input - [0:0]\n"
+		  "-A INPUT -j not-local\n-A INPUT -j ufw-user-input\n"
+		  "-A not-local -m addrtype --dst-type LOCAL -j RETURN\n-A not-local -j DROP\n",
+		  "ufw: iptables-nft ufw-user-input 51820/udp; ufw: iptables-nft ufw-user-input "
+		  "80/tcp" },
 		/* D5 */
 		{ FORWARD, F "-A FORWARD -j REJECT --reject-with icmp-host-prohibited\n", IN_OUT },
 		{ OPEN,
