@@ -25,7 +25,7 @@ struct change {
 
 /* What becomes of a wanted one. */
 struct mark {
-	bool new;   /* not there, or not like that */
+	bool fresh; /* not there, or not like that */
 	bool along; /* it is there, and will be taken along */
 	bool late;
 };
@@ -74,23 +74,23 @@ static bool has_route_of(const struct item *address, const struct item *route)
 }
 
 /* The new one cannot come before the old one is gone. */
-static bool is_in_way(const struct item *old, const struct item *new)
+static bool is_in_way(const struct item *old, const struct item *coming)
 {
-	if (new->kind == ITEM_ADDRESS && old->kind == ITEM_ADDRESS)
-		return same_network(old, new) || (old->prefix.ip.family == FAMILY_V6 &&
-						  ip_equal(&old->prefix.ip, &new->prefix.ip));
-	if (new->kind != ITEM_ROUTE)
+	if (coming->kind == ITEM_ADDRESS && old->kind == ITEM_ADDRESS)
+		return same_network(old, coming) || (old->prefix.ip.family == FAMILY_V6 &&
+						     ip_equal(&old->prefix.ip, &coming->prefix.ip));
+	if (coming->kind != ITEM_ROUTE)
 		return false;
 	if (old->kind == ITEM_ROUTE)
-		return prefix_equal(&old->prefix, &new->prefix) && old->table == new->table &&
-		       old->metric == new->metric;
-	return has_route_of(old, new);
+		return prefix_equal(&old->prefix, &coming->prefix) && old->table == coming->table &&
+		       old->metric == coming->metric;
+	return has_route_of(old, coming);
 }
 
-static bool any_in_way(const struct change *c, const struct item *new)
+static bool any_in_way(const struct change *c, const struct item *coming)
 {
 	for (size_t i = 0; i < c->owned->count; ++i)
-		if (c->leaving[i] && is_in_way(&c->owned->rows[i], new))
+		if (c->leaving[i] && is_in_way(&c->owned->rows[i], coming))
 			return true;
 	return false;
 }
@@ -151,7 +151,7 @@ static bool match(struct change *c)
 	for (size_t i = 0; ok && i < c->wanted->count; ++i) {
 		const struct item *w = &c->wanted->rows[i];
 
-		c->marks[i].new = is_new(w, find(owned, c->owned->count, w), c->n);
+		c->marks[i].fresh = is_new(w, find(owned, c->owned->count, w), c->n);
 	}
 	free(owned);
 	free(wanted);
@@ -167,8 +167,8 @@ static void judge(struct change *c)
 		const struct item *w = &c->wanted->rows[i];
 		struct mark *m = &c->marks[i];
 
-		m->along = !m->new &&is_taken_along(c, w);
-		m->late = m->along || (m->new &&any_in_way(c, w)) ||
+		m->along = !m->fresh && is_taken_along(c, w);
+		m->late = m->along || (m->fresh && any_in_way(c, w)) ||
 			  (flushed && is_v4(w, ITEM_ROUTE) && item_goes_with_link(w));
 	}
 }
@@ -225,7 +225,7 @@ static bool leaves_early(const struct change *c, const struct item *owned)
 	if (!item_guards(owned))
 		return !is_bridge(c, owned);
 	for (size_t i = 0; i < c->wanted->count; ++i)
-		if (c->marks[i].new &&is_in_way(owned, &c->wanted->rows[i]))
+		if (c->marks[i].fresh && is_in_way(owned, &c->wanted->rows[i]))
 			return true;
 	return false;
 }
@@ -234,7 +234,7 @@ static bool link_is_new(const struct change *c)
 {
 	for (size_t i = 0; i < c->wanted->count; ++i)
 		if (c->wanted->rows[i].kind == ITEM_LINK)
-			return c->marks[i].new;
+			return c->marks[i].fresh;
 	return false;
 }
 
@@ -247,7 +247,7 @@ static bool add_stage(const struct change *c, enum plan_stage stage, bool late)
 		const struct mark *m = &c->marks[i];
 
 		if (plan_stage_of(&c->wanted->rows[i]) == stage && m->late == late &&
-		    (late || m->new) && !plan_add_item(c->plan, kind, &c->wanted->rows[i]))
+		    (late || m->fresh) && !plan_add_item(c->plan, kind, &c->wanted->rows[i]))
 			return false;
 	}
 	return true;

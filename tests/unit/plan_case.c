@@ -121,6 +121,8 @@ static void take_words(struct plan_host *h, const char *key, const char *rest)
 		h->choice.engine = strcpy(texts[1], a);
 	} else if (strcmp(key, "ipv6") == 0) {
 		h->facts.network.ipv6_off = true;
+		if (strcmp(a, "unknown") == 0) /* its rules stand at the end */
+			h->facts.network.rule_count -= 2;
 	} else if (strcmp(key, "src_valid_mark") == 0) {
 		h->facts.network.switches.src_valid_mark = HOST_ON;
 	} else if (strcmp(key, "fail") == 0) {

@@ -22,8 +22,8 @@ struct plan_host {
 void plan_host_init(struct plan_host *h);
 void plan_host_done(struct plan_host *h);
 /* One line: "route PREFIX TABLE", "rule FAMILY PRIORITY TABLE", "mtu N", "mark N", "table N", "link
- * NAME", "engine PROGRAM", "ipv6 off", "src_valid_mark on", "fail open", "other ITEM", "dns ITEM",
- * "firewall ITEM". */
+ * NAME", "engine PROGRAM", "ipv6 off", "ipv6 unknown", "src_valid_mark on", "fail open", "other
+ * ITEM", "dns ITEM", "firewall ITEM". */
 void plan_host_line(struct plan_host *h, const char *line, size_t len);
 /* Where the kernel puts it. */
 void plan_host_rule(struct host_network *n, const struct host_rule *rule);

@@ -710,6 +710,37 @@ static void repair_puts_back_what_is_gone(void **state)
 	}
 }
 
+/* Routes and addresses have nothing to stand on, but what guards is put back. */
+static void repair_leaves_a_link_down(void **state)
+{
+	uint64_t seed = 10;
+	size_t guards = 0;
+
+	(void)state;
+	for (size_t i = 0; i < rounds(); ++i) {
+		struct host_facts h;
+		struct plan repair;
+		struct scene s;
+
+		scene_init(&s, &seed);
+		sim_look(&s.host, &h);
+		h.network.address_count = h.network.route_count = 0;
+		for (size_t j = 0; j < h.network.link_count; ++j)
+			h.network.links[j].up = false;
+		plan_init(&repair);
+		assert_true(plan_repair(&s.t.owned, &h.network, &repair));
+		for (size_t j = 0; j < repair.count; ++j) {
+			assert_int_equal(repair.rows[j].kind, STEP_ADD);
+			assert_true(item_guards(&repair.rows[j].item));
+		}
+		guards += repair.count;
+		plan_done(&repair);
+		host_facts_done(&h);
+		scene_done(&s);
+	}
+	assert_true(guards > 0);
+}
+
 static void has_all_of(const struct sim *s, const struct sim_tunnel *t)
 {
 	for (size_t i = 0; i < t->owned.count; ++i)
@@ -785,6 +816,7 @@ int main(void)
 		cmocka_unit_test(a_sync_can_be_taken_back),
 		cmocka_unit_test(nothing_to_sync_is_nothing_to_do),
 		cmocka_unit_test(repair_puts_back_what_is_gone),
+		cmocka_unit_test(repair_leaves_a_link_down),
 		cmocka_unit_test(two_tunnels_in_any_order),
 	};
 
