@@ -94,6 +94,37 @@ int resolve_endpoint(const struct resolver *r, const char *host, const char *ser
 	return take_first(r, found, ret, ret_reason);
 }
 
+static bool is_among(const struct endpoint *e, const struct endpoint *rows, size_t count)
+{
+	for (size_t i = 0; i < count; ++i)
+		if (endpoint_equal(e, &rows[i]))
+			return true;
+	return false;
+}
+
+int resolve_every(const struct resolver *r, const char *host, const char *service,
+		  struct endpoint *ret, size_t room, size_t *ret_count, const char **ret_reason)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC,
+					.ai_socktype = SOCK_DGRAM,
+					.ai_protocol = IPPROTO_UDP };
+	struct addrinfo *found;
+	struct endpoint e;
+	const int error = r->lookup(host, service, &hints, &found);
+
+	*ret_count = 0;
+	if (error) {
+		*ret_reason = reason_of(error);
+		return -1;
+	}
+	for (const struct addrinfo *i = found; i && *ret_count < room; i = i->ai_next)
+		if (sockaddr_to_endpoint(i->ai_addr, i->ai_addrlen, &e) &&
+		    !is_among(&e, ret, *ret_count))
+			ret[(*ret_count)++] = e;
+	r->free(found);
+	return 0;
+}
+
 int resolve_port(const struct resolver *r, const char *service, uint16_t *ret,
 		 const char **ret_reason)
 {

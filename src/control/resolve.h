@@ -2,6 +2,7 @@
 #define CONTROL_RESOLVE_H
 
 #include <netdb.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -37,6 +38,10 @@ MUST_CHECK int resolve_retries(const char *text, int *ret);
  */
 MUST_CHECK int resolve_endpoint(const struct resolver *r, const char *host, const char *service,
 				struct endpoint *ret, const char **ret_reason);
+/* All addresses, each once, in the order they came, at most room of them. Asks once. */
+MUST_CHECK int resolve_every(const struct resolver *r, const char *host, const char *service,
+			     struct endpoint *ret, size_t room, size_t *ret_count,
+			     const char **ret_reason);
 /* A UDP port to listen on: a number or the name of a service; never tried again. "65536" is 0. */
 MUST_CHECK int resolve_port(const struct resolver *r, const char *service, uint16_t *ret,
 			    const char **ret_reason);
