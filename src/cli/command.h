@@ -23,6 +23,7 @@ extern const struct command command_strip;
 extern const struct command command_why;
 extern const struct command command_up;
 extern const struct command command_down;
+extern const struct command command_keep;
 
 /* The verbs of wg(8): cli/wg.h. Their codes are wg(8)'s, 0 and 1. */
 extern const struct command command_show, command_showconf, command_set, command_setconf,

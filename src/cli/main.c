@@ -13,10 +13,10 @@
  * wg(8), as wg-quick wg-quick(8).
  */
 static const struct command *const commands[] = {
-	&command_up,       &command_down,    &command_run,     &command_show,
-	&command_set,      &command_setconf, &command_addconf, &command_syncconf,
-	&command_showconf, &command_genkey,  &command_genpsk,  &command_pubkey,
-	&command_check,    &command_why,     &command_save,    &command_strip,
+	&command_up,      &command_down,    &command_run,      &command_show,     &command_set,
+	&command_setconf, &command_addconf, &command_syncconf, &command_showconf, &command_genkey,
+	&command_genpsk,  &command_pubkey,  &command_check,    &command_why,      &command_save,
+	&command_strip,   &command_keep,
 };
 
 static const char *base_name(const char *path)
