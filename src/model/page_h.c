@@ -47,7 +47,9 @@ static const struct page pages[] = {
 			  "below them are asked through the tunnel; `DNS = 10.0.0.1, "
 			  "~corp.example` does that without searching in it. Without any, its "
 			  "server is asked beside the others. A domain that another link names as "
-			  "its own stays with that link. It warns where programs go past resolved.",
+			  "its own stays with that link. It warns where programs go past resolved. "
+			  "What resolved was told goes with the interface: when that is lost, "
+			  "`#: KillSwitch = yes` keeps questions in.",
 		.related = "H1 H3 G9 H7",
 	},
 	{

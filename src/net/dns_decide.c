@@ -31,7 +31,7 @@ int dns_decide(const struct tunnel *t, const char *link, bool quick, struct item
 	if (t->dns.count == 0)
 		return 0;
 	dns_look(DNS_FILE_PATH, &h);
-	chosen = dns_host_choose(&h, quick, why);
+	chosen = dns_host_choose(&h, dns_set_takes_all(t), quick, why);
 	if (chosen == DNS_REFUSED)
 		return 0;
 	return add_item(t, link, quick, chosen == DNS_RESOLVCONF ? h.prefix : "", chosen, ret);

@@ -47,15 +47,18 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* Is it the root of a mount? Then root is what is mounted, as its file system names it. */
-static bool find_mount(const char *path, char root[static PATH_MAX])
+/* 1: it is the root of a mount, and root is what is mounted, as its file system names it. 0: it is
+ * none. Without /proc nobody knows, and a rename will tell. */
+static int find_mount(const char *path, char root[static PATH_MAX])
 {
 	FILE *const f = fopen("/proc/self/mountinfo", "re");
 	char *line = NULL, *rest;
 	size_t room = 0;
-	bool found = false;
+	int found = 0;
 
-	while (f && getline(&line, &room, f) > 0) {
+	if (!f)
+		return errno == ENOENT ? 0 : -errno;
+	while (getline(&line, &room, f) > 0) {
 		char *words[5] = { strtok_r(line, " ", &rest) };
 
 		for (size_t i = 1; i < 5 && words[i - 1]; ++i)
@@ -67,11 +70,12 @@ static bool find_mount(const char *path, char root[static PATH_MAX])
 		if (strcmp(words[4], path) != 0 || strlen(words[3]) >= PATH_MAX)
 			continue;
 		strcpy(root, words[3]); /* the last one lies on top */
-		found = true;
+		found = 1;
 	}
+	if (ferror(f))
+		found = -EIO;
 	free(line);
-	if (f)
-		(void)fclose(f); /* only read */
+	(void)fclose(f); /* only read */
 	return found;
 }
 
@@ -160,18 +164,24 @@ static int read_kind(struct now *n)
 	return S_ISREG(st.st_mode) ? dns_read_at(n->folder, n->name, false, &n->is.bytes) : -EINVAL;
 }
 
-/* What programs read there, through any link. A link that leads nowhere holds nothing. */
-static void judge_link(struct now *n, const char *real)
+static bool leads_nowhere(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
+/* What programs read there, through any link. One that leads nowhere holds nothing. */
+static int judge_link(struct now *n, const char *real)
 {
 	struct buffer b;
+	int status;
 
 	buffer_init(&b);
-	if (dns_read_at(n->folder, n->name, true, &b) < 0)
-		buffer_done(&b);
+	status = dns_read_at(n->folder, n->name, true, &b);
 	dns_host_judge(n->target, b.bytes, b.len, &n->whose);
 	if (n->whose.owner == DNS_OWNER_NOBODY && real)
 		dns_host_judge(real, b.bytes, b.len, &n->whose);
 	buffer_done(&b);
+	return status < 0 && !leads_nowhere(-status) ? status : 0;
 }
 
 static void now_done(struct now *n)
@@ -182,23 +192,33 @@ static void now_done(struct now *n)
 	buffer_done(&n->is.bytes);
 }
 
-static int look(const char *file, struct now *ret)
+static int look_behind(const char *file, const char *real, struct now *ret)
 {
-	char root[PATH_MAX], *real = realpath(file, NULL);
-	int status;
+	char root[PATH_MAX];
+	int status = real ? find_mount(real, root) : 0;
 
-	*ret = (struct now){ .folder = -1 };
-	buffer_init(&ret->is.bytes);
-	ret->mounted = real && find_mount(real, root);
+	if (status < 0)
+		return status;
+	ret->mounted = status > 0;
 	set_key(ret, root);
 	/* A mount at the end of a link is the file: whoever would rewrite it cannot see it. */
 	status = open_place(ret, ret->mounted ? real : file);
 	if (status == 0)
 		status = read_kind(ret);
 	if (status == 0 && ret->is.kind == DNS_ORIGINAL_LINK)
-		judge_link(ret, real);
-	else
-		dns_host_judge(NULL, ret->is.bytes.bytes, ret->is.bytes.len, &ret->whose);
+		return judge_link(ret, real);
+	dns_host_judge(NULL, ret->is.bytes.bytes, ret->is.bytes.len, &ret->whose);
+	return status;
+}
+
+static int look(const char *file, struct now *ret)
+{
+	char *const real = realpath(file, NULL);
+	int status;
+
+	*ret = (struct now){ .folder = -1 };
+	buffer_init(&ret->is.bytes);
+	status = real || leads_nowhere(errno) ? look_behind(file, real, ret) : -errno;
 	free(real);
 	return status;
 }
@@ -413,7 +433,9 @@ static int put(const struct now *n, const struct dns_saved *s, const char *link,
 		status = dns_saved_put(s, link, lines.bytes, lines.len);
 	if (status == 0)
 		status = render_newest(s, NULL, &bytes);
-	if (status > 0)
+	if (status == 0)
+		status = -EIO; /* there was one a moment ago */
+	else if (status > 0)
 		status = write_ours(n, &bytes);
 	buffer_done(&lines);
 	buffer_done(&bytes);
@@ -480,6 +502,7 @@ static bool is_free(const struct now *n)
 /* Takes the lock, and looks once more behind it. Either way now_done is due. */
 static int enter(const struct dns_place *p, bool make, struct now *n, struct dns_saved *s)
 {
+	char key[sizeof(n->key)];
 	int status = look(p->file, n);
 
 	if (status == 0 && make && !is_free(n))
@@ -488,8 +511,11 @@ static int enter(const struct dns_place *p, bool make, struct now *n, struct dns
 		status = dns_saved_open(p->state, n->key, make, s);
 	if (status < 0)
 		return status;
+	strcpy(key, n->key);
 	now_done(n);
 	status = look(p->file, n);
+	if (status == 0 && strcmp(key, n->key) != 0)
+		status = -EAGAIN; /* somebody mounts here, just now */
 	if (status == 0 && make && !is_free(n))
 		status = -EBUSY;
 	if (status < 0)

@@ -205,6 +205,15 @@ static void say_nss(const struct dns_host *h, struct diag *why)
 				"`hosts' has no word `resolve'");
 }
 
+static void say_others(struct diag *why)
+{
+	diag_set(why, DIAG_WARNING, "H2", 0,
+		 "resolvconf keeps the servers of other links behind the tunnel's, and they are "
+		 "asked "
+		 "when it is silent");
+	diag_hint(why, "install openresolv in its place, or add `#: KillSwitch = yes'");
+}
+
 /* Whoever writes the file is told; where that is nobody we know how to tell, it is refused. */
 static enum dns_back_end by_owner(const struct dns_host *h, struct diag *why)
 {
@@ -240,13 +249,14 @@ static enum dns_back_end by_owner(const struct dns_host *h, struct diag *why)
 		return h->program == DNS_OPENRESOLV
 			       ? DNS_RESOLVCONF
 			       : refuse(why, "H7", h->writer,
-					"set the servers there and remove DNS from this file; or "
+					"set the servers there and delete DNS from the tunnel's "
+					"file; or "
 					"install systemd-resolved or openresolv");
 	}
 	return DNS_REFUSED;
 }
 
-enum dns_back_end dns_host_choose(const struct dns_host *h, bool quick, struct diag *why)
+enum dns_back_end dns_host_choose(const struct dns_host *h, bool all, bool quick, struct diag *why)
 {
 	const enum dns_back_end chosen = quick ? DNS_RESOLVCONF : by_owner(h, why);
 
@@ -254,6 +264,8 @@ enum dns_back_end dns_host_choose(const struct dns_host *h, bool quick, struct d
 		return chosen;
 	if (chosen == DNS_RESOLVED && h->lists_uplinks && !h->nss_resolve)
 		say_uplinks(why);
+	if (chosen == DNS_RESOLVCONF && h->program == DNS_DEBIAN && all)
+		say_others(why);
 	if (chosen != DNS_RESOLVED && chosen != DNS_NETWORK_MANAGER && h->nss_resolve)
 		say_nss(h, why);
 	return chosen;

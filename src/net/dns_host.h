@@ -52,8 +52,9 @@ void dns_host_judge(const char *target, const char *bytes, size_t len, struct dn
 /* "#" and what the first line of a file of ours begins with. */
 #define DNS_MARK "# Written by Warren for the tunnel "
 
-/* quick: resolvconf, whatever it is, as wg-quick. DNS_REFUSED: why says so, and what to do. With
- * any other, why may hold a warning about who will ask elsewhere. */
-enum dns_back_end dns_host_choose(const struct dns_host *h, bool quick, struct diag *why);
+/* all: the tunnel takes a default route. quick: resolvconf, whatever it is, as wg-quick.
+ * DNS_REFUSED: why says so, and what to do. With any other, why may hold a warning about who will
+ * ask elsewhere. */
+enum dns_back_end dns_host_choose(const struct dns_host *h, bool all, bool quick, struct diag *why);
 
 #endif

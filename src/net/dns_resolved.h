@@ -10,7 +10,8 @@
  * gets "~." and the default: then no question goes to another link's servers, but for names below a
  * domain that such a link names itself. Without one and with search domains, only names below these
  * are asked through the tunnel; without those, its servers are asked beside the others'.
- * What it is told goes with the link or with resolved's own RevertLink; nothing is on disk.
+ * What it is told goes with RevertLink, and with the link itself: nothing is on disk, and when a
+ * link is lost, other links' servers are asked again, unless a kill switch keeps that in.
  */
 #define DNS_RESOLVED_NAME "org.freedesktop.resolve1"
 

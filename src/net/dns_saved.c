@@ -251,17 +251,39 @@ int dns_saved_get(const struct dns_saved *s, const char *link, struct buffer *re
 	return status == 0 ? 1 : status == -ENOENT ? 0 : status;
 }
 
-/* A damaged one counts as none: there is nothing that anybody could do with it. */
-static uint64_t number_of(const struct dns_saved *s, const char *link)
+/* A damaged one counts as none, 0: there is nothing that anybody could do with it. */
+static int number_of(const struct dns_saved *s, const char *link, uint64_t *ret)
 {
 	struct buffer b;
-	uint64_t number = 0;
+	int status;
 
 	buffer_init(&b);
-	if (read_entry(s, link, &number, &b) < 0)
-		number = 0;
+	status = read_entry(s, link, ret, &b);
 	buffer_done(&b);
-	return number;
+	if (status != -EINVAL && status != -ENOENT)
+		return status;
+	*ret = 0;
+	return 0;
+}
+
+static int find_in(const struct dns_saved *s, DIR *folder, const char *but,
+		   char ret_link[static HOST_NAME], uint64_t *ret)
+{
+	const struct dirent *entry;
+	uint64_t number;
+	int status = 0;
+
+	while (status == 0 && (errno = 0, entry = readdir(folder))) {
+		if (!text_is_interface_name(entry->d_name) ||
+		    (but && strcmp(entry->d_name, but) == 0))
+			continue;
+		status = number_of(s, entry->d_name, &number);
+		if (status < 0 || number <= *ret)
+			continue;
+		*ret = number;
+		memcpy(ret_link, entry->d_name, strlen(entry->d_name) + 1); /* 15 at most */
+	}
+	return status < 0 ? status : -errno;
 }
 
 static int find_newest(const struct dns_saved *s, const char *but, char ret_link[static HOST_NAME],
@@ -269,28 +291,16 @@ static int find_newest(const struct dns_saved *s, const char *but, char ret_link
 {
 	const int fd = openat(s->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *const folder = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
+	int status = -errno;
 
 	*ret = 0;
-	if (!folder) {
-		if (fd >= 0)
-			close(fd);
-		return -errno;
+	if (folder) {
+		status = find_in(s, folder, but, ret_link, ret);
+		(void)closedir(folder); /* only read */
+	} else if (fd >= 0) {
+		close(fd);
 	}
-	while ((entry = readdir(folder))) {
-		uint64_t number;
-
-		if (!text_is_interface_name(entry->d_name) ||
-		    (but && strcmp(entry->d_name, but) == 0))
-			continue;
-		number = number_of(s, entry->d_name);
-		if (number <= *ret)
-			continue;
-		*ret = number;
-		memcpy(ret_link, entry->d_name, strlen(entry->d_name) + 1); /* 15 at most */
-	}
-	(void)closedir(folder); /* only read */
-	return 0;
+	return status;
 }
 
 int dns_saved_newest(const struct dns_saved *s, const char *but, char ret_link[static HOST_NAME],

@@ -24,7 +24,7 @@ static bool covers_all(const struct tunnel_peer *peers, size_t count, uint8_t fa
 	return half[0] && half[1];
 }
 
-static bool takes_all(const struct tunnel *t)
+bool dns_set_takes_all(const struct tunnel *t)
 {
 	return covers_all(t->peers, t->model.peer_count, FAMILY_V4) ||
 	       covers_all(t->peers, t->model.peer_count, FAMILY_V6);
@@ -43,7 +43,7 @@ bool dns_set_write(const struct tunnel *t, const char *prefix, bool quick, struc
 		buffer_printf(b, " search=%s", t->search.rows[i].text);
 	if (prefix[0])
 		buffer_printf(b, " prefix=%s", prefix);
-	if (takes_all(t))
+	if (dns_set_takes_all(t))
 		buffer_printf(b, " all");
 	if (quick)
 		buffer_printf(b, " quick");

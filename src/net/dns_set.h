@@ -25,6 +25,8 @@ struct dns_set {
 	char *words;             /* owned; what the strings above point into */
 };
 
+/* Do the peers of a tunnel take all of a family, in one prefix or two halves? */
+MUST_CHECK bool dns_set_takes_all(const struct tunnel *t);
 /* Of a file: servers, domains and "all". False: out of memory. */
 MUST_CHECK bool dns_set_write(const struct tunnel *t, const char *prefix, bool quick,
 			      struct buffer *b);

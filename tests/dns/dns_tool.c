@@ -27,7 +27,7 @@ static int look(bool quick)
 	struct diag why = { 0 };
 
 	dns_look(DNS_FILE_PATH, &h);
-	printf("back end %s\n", dns_back_end_name(dns_host_choose(&h, quick, &why)));
+	printf("back end %s\n", dns_back_end_name(dns_host_choose(&h, false, quick, &why)));
 	printf("prefix %s\n", h.prefix);
 	return finish("look", 0, &why);
 }

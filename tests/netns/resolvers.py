@@ -18,7 +18,7 @@ import threading
 
 import pytest
 
-from harness import MS_BIND, ROOT, WORK, libc, mount, wait_until
+from harness import MS_BIND, ROOT, WORK, Keys, libc, mount, wait_until, warren_path
 
 MNT_DETACH = 2
 BUILD = pathlib.Path(os.environ.get("WARREN_BUILD") or ROOT / "build/main").resolve()
@@ -269,9 +269,18 @@ class Server:
             self.sock.sendto(head + data[12:end + 4] + answer, sender)
 
 
+def warren(*words, check=True):
+    result = subprocess.run([warren_path(), *words], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                            timeout=120)
+    print(f"warren {' '.join(words)}: {result.returncode}\n{result.stdout}{result.stderr}", end="")
+    assert not check or result.returncode == 0, result.stderr
+    return result.stderr
+
+
 def look_up(name):
     """As most programs do: by the C library, which reads /etc/resolv.conf. The address, or None."""
-    result = subprocess.run(["getent", "ahostsv4", name], capture_output=True, text=True, timeout=120)
+    result = subprocess.run(["getent", "ahostsv4", name], capture_output=True, text=True, timeout=120,
+                            env={**os.environ, "RES_OPTIONS": "attempts:1"})
     return result.stdout.split()[0] if result.returncode == 0 else None
 
 
@@ -280,15 +289,30 @@ class Net:
 
     LAN, TUNNEL = "192.0.2.1", "192.0.2.2"
 
-    def __init__(self, lab):
+    def __init__(self, lab, cable=True):
         self.lab, self.host = lab, lab.root
-        self.lan_ns, self.far_ns = lab.namespace(), lab.namespace()
+        self.lan_ns = lab.namespace()
         lab.veth(self.host, self.lan_ns, name_a="eth0", addresses_a=["192.168.1.2/24"], addresses_b=["192.168.1.1/24"])
-        lab.veth(self.host, self.far_ns, name_a="wg0", addresses_a=["10.0.0.2/24"], addresses_b=["10.0.0.1/24"])
         self.host.ip("route add default via 192.168.1.1")
         self.lan = Server(self.lan_ns, "192.168.1.1", self.LAN)
-        self.far = Server(self.far_ns, "10.0.0.1", self.TUNNEL)
         self.count = 0
+        if cable:
+            self.far_ns = lab.namespace()
+            lab.veth(self.host, self.far_ns, name_a="wg0", addresses_a=["10.0.0.2/24"], addresses_b=["10.0.0.1/24"])
+            self.far = Server(self.far_ns, "10.0.0.1", self.TUNNEL)
+
+    def file(self, allowed="0.0.0.0/0", dns="10.0.0.1", more=""):
+        """For `warren up wg0', to an engine at the other end of eth0."""
+        here, there = Keys(), Keys()
+        engine = self.lab.engine("far", self.lan_ns)
+        engine.configure(there.private, 51820, peers=[{"public": here.public, "allowed": "10.0.0.2/32"}])
+        engine.up("10.0.0.1/24")
+        self.far = Server(self.lan_ns, "10.0.0.1", self.TUNNEL)
+        path = ETC / "wireguard/wg0.conf"
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_text(f"[Interface]\nPrivateKey = {here.private}\nAddress = 10.0.0.2/24\nDNS = {dns}\n{more}\n"
+                        f"[Peer]\nPublicKey = {there.public}\nAllowedIPs = {allowed}\nEndpoint = 192.168.1.1:51820\n")
+        path.chmod(0o600)
 
     def ask(self, domain="example"):
         """A name that nobody has asked for; who answered it."""

@@ -181,7 +181,8 @@ static void a1_h7_who_is_asked_is_told(void **state)
 	(void)state;
 	for (size_t i = 0; i < ELEMENTS(hosts); ++i) {
 		struct diag why = { 0 };
-		const enum dns_back_end chosen = dns_host_choose(&hosts[i].host, false, &why);
+		const enum dns_back_end chosen =
+			dns_host_choose(&hosts[i].host, false, false, &why);
 		const char *const id = why.severity == DIAG_NONE ? "" : why.id;
 
 		if (chosen != hosts[i].chosen || strcmp(id, hosts[i].id ? hosts[i].id : "") != 0)
@@ -201,8 +202,25 @@ static void wg_quick_always_calls_resolvconf(void **state)
 	for (size_t i = 0; i < ELEMENTS(hosts); ++i) {
 		struct diag why = { 0 };
 
-		assert_int_equal(dns_host_choose(&hosts[i].host, true, &why), DNS_RESOLVCONF);
+		assert_int_equal(dns_host_choose(&hosts[i].host, true, true, &why), DNS_RESOLVCONF);
 		assert_int_equal(why.severity, DIAG_NONE);
+	}
+}
+
+/* With a default route: who does not leave the other links' servers out. */
+static void h2_only_debians_resolvconf_keeps_the_others(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ELEMENTS(hosts); ++i) {
+		struct diag why = { 0 }, all = { 0 };
+		const struct dns_host *const h = &hosts[i].host;
+		const enum dns_back_end chosen = dns_host_choose(h, false, false, &why);
+
+		assert_int_equal(dns_host_choose(h, true, false, &all), chosen);
+		if (chosen == DNS_RESOLVCONF && h->program == DNS_DEBIAN)
+			assert_non_null(strstr(all.text, "of other links behind"));
+		else
+			assert_string_equal(all.text, why.text);
 	}
 }
 
@@ -212,7 +230,7 @@ static void refusal_names_the_writer(void **state)
 	struct diag why = { 0 };
 
 	(void)state;
-	assert_int_equal(dns_host_choose(&h, false, &why), DNS_REFUSED);
+	assert_int_equal(dns_host_choose(&h, true, false, &why), DNS_REFUSED);
 	assert_non_null(strstr(why.text, "dhcpcd"));
 	assert_int_equal(why.severity, DIAG_WARNING);
 }
@@ -322,6 +340,7 @@ int main(void)
 		cmocka_unit_test(a_file_tells_whose_it_is),
 		cmocka_unit_test(a1_h7_who_is_asked_is_told),
 		cmocka_unit_test(wg_quick_always_calls_resolvconf),
+		cmocka_unit_test(h2_only_debians_resolvconf_keeps_the_others),
 		cmocka_unit_test(refusal_names_the_writer),
 		cmocka_unit_test(prefix_is_the_first_word_with_a_star),
 		cmocka_unit_test(h7_a_file_asks_ours_or_not),
