@@ -67,6 +67,11 @@ int tunnel_case_fail(const struct tunnel_case *c, const char *format, ...)
 	return EXIT_FAILURE;
 }
 
+int tunnel_case_need_root(const struct tunnel_case *c)
+{
+	return geteuid() == 0 ? 0 : tunnel_case_fail(c, "only root may do this; sudo helps");
+}
+
 /* The file */
 
 /* What check says of wg-quick and is not so with us: DNS goes another way (A1), and what needs IPv6
@@ -194,8 +199,11 @@ static int fail_journal(const struct tunnel_case *c, int status)
 					c->j.run < 0           ? journal_host.run
 					: c->j.state == -EPERM ? journal_host.state
 							       : "a file of its journal");
-	case -EACCES:
-		return tunnel_case_fail(c, "only root may do this");
+	case -EROFS:
+		return tunnel_case_fail(c,
+					"%s cannot be written: what is done must be noted there, "
+					"to be undone; a tmpfs will do",
+					journal_host.run);
 	case -EPROTONOSUPPORT:
 		return tunnel_case_fail(c,
 					"the journal of %s was written by a newer warren: take it "

@@ -51,6 +51,7 @@ void tunnel_case_done(struct tunnel_case *c); /* unlocks */
 
 /* All give 0, or the exit code after having said why. */
 
+MUST_CHECK int tunnel_case_need_root(const struct tunnel_case *c);
 /* Finds, reads and checks the file of o->word; host: for this host too. strict: errors are said and
  * end it, unless forced. */
 MUST_CHECK int tunnel_case_load(struct tunnel_case *c, bool host, bool strict);

@@ -160,8 +160,10 @@ static int plan_and_apply(struct tunnel_case *c)
 
 static int down(struct tunnel_case *c)
 {
-	int code;
+	int code = tunnel_case_need_root(c);
 
+	if (code)
+		return code;
 	if (c->o->quick) {
 		code = tunnel_case_load(c, false, false);
 		if (code)

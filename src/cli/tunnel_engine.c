@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -143,7 +144,8 @@ static bool wait_for_end(const char *link)
 int tunnel_engine_end(const char *link, struct diag *why)
 {
 	const pid_t engine = find_engine(link);
-	const int status = route_link_remove(link);
+	/* Who may remove nothing may still find that there is nothing. */
+	const int status = if_nametoindex(link) ? route_link_remove(link) : 0;
 
 	if (status < 0) {
 		diag_set(why, DIAG_ERROR, "A14", 0, "%s cannot be removed: %s", link,

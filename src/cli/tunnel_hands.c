@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "cli/check_run.h"
-#include "cli/port_owner.h"
 #include "cli/stop.h"
 #include "cli/tunnel_case.h"
 #include "cli/tunnel_engine.h"
@@ -59,9 +58,14 @@ static int make_link(void *ctx, const struct item *i, struct diag *why)
 	if (status == -EOPNOTSUPP) {
 		diag_set(why, DIAG_ERROR, "A2", 0, "this kernel has no WireGuard");
 		diag_hint(why, "--engine user takes Warren's own engine");
+	} else if (status == -EPERM) {
+		diag_set(why, DIAG_ERROR, "A2", 0, "%s cannot be made: Operation not permitted",
+			 i->link);
+		diag_hint(why,
+			  "it takes CAP_NET_ADMIN; a container gets it by --cap-add NET_ADMIN");
 	} else if (status < 0) {
 		diag_set(why, DIAG_ERROR, "A14", 0, "%s cannot be made: %s", i->link,
-			 status == -EPERM ? "only root may do this" : strerror(-status));
+			 strerror(-status));
 	}
 	return status;
 }
@@ -74,25 +78,15 @@ static int remove_link(void *ctx, const struct item *i, struct diag *why)
 
 /* The device */
 
-static void explain_device(const struct tunnel_case *c, int error, struct diag *why)
+static void explain_device(int error, struct diag *why)
 {
-	struct diag deeper = *why;
-	char owner[96];
+	const struct diag deeper = *why;
 
 	*why = (struct diag){ 0 };
-	if (error == -EADDRINUSE && port_owner(c->patch.listen_port, owner, sizeof(owner))) {
-		diag_set(why, DIAG_ERROR, "A6", 0, "UDP port %u is in use by %s",
-			 c->patch.listen_port, owner);
-		diag_hint(why, "give one of the two another port, or leave ListenPort out");
-	} else if (error == -EADDRINUSE) {
-		diag_set(why, DIAG_ERROR, "A6", 0, "UDP port %u is in use", c->patch.listen_port);
-		diag_hint(why, "give another ListenPort, or leave it out");
-	} else {
-		diag_set(why, DIAG_ERROR, "device", 0, "Unable to modify interface: %s",
-			 deeper.severity ? deeper.text : strerror(-error));
-		if (deeper.hint[0])
-			diag_hint(why, "%s", deeper.hint);
-	}
+	diag_set(why, DIAG_ERROR, "device", 0, "Unable to modify interface: %s",
+		 deeper.severity ? deeper.text : strerror(-error));
+	if (deeper.hint[0])
+		diag_hint(why, "%s", deeper.hint);
 }
 
 static int set_device(void *ctx, const struct step *s, struct diag *why)
@@ -111,7 +105,7 @@ static int set_device(void *ctx, const struct step *s, struct diag *why)
 	if (status > 0)
 		status = -status; /* an engine of somebody else's: control/devices.h */
 	if (status)
-		explain_device(c, status, why);
+		explain_device(status, why);
 	return status;
 }
 

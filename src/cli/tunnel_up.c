@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/port_owner.h"
 #include "cli/quick.h"
 #include "cli/stop.h"
 #include "cli/tunnel_engine.h"
@@ -117,15 +118,34 @@ static int reserve(struct tunnel_case *c, const struct plan *p)
 	return status;
 }
 
-static int fail_up(const struct tunnel_case *c, int status, const struct diag *why)
+/* A6 */
+static void name_port(const struct tunnel_case *c, struct diag *why)
 {
+	const uint16_t port = c->patch.listen_port;
+	char owner[96];
+
+	*why = (struct diag){ 0 };
+	if (port_owner(port, owner, sizeof(owner)))
+		diag_set(why, DIAG_ERROR, "A6", 0, "UDP port %u is in use by %s", port, owner);
+	else
+		diag_set(why, DIAG_ERROR, "A6", 0, "UDP port %u is in use", port);
+	diag_hint(why, "give one of the two another port, or leave ListenPort out");
+}
+
+static int fail_up(const struct tunnel_case *c, int status, struct diag *why)
+{
+	if (status == -EADDRINUSE && c->patch.listen_port)
+		name_port(c, why);
 	if (why->severity != DIAG_NONE)
 		tunnel_case_say(c, why);
 	else if (status != -EINTR && status != -ECANCELED)
 		(void)tunnel_case_fail(c, "%s", strerror(-status));
-	if (!c->o->quick)
-		fprintf(stderr, "%s: %s; all that was done is undone\n", c->o->program,
-			status == -EINTR ? "interrupted" : "not up");
+	if (c->j.found)
+		(void)tunnel_case_fail(
+			c, "something is left; `down %s' tries to take it back again", c->name);
+	else if (!c->o->quick)
+		(void)tunnel_case_fail(c, "%s; all that was done is undone",
+				       status == -EINTR ? "interrupted" : "not up");
 	return c->hook_code && c->o->quick ? c->hook_code : EXIT_FAILURE;
 }
 
@@ -179,7 +199,10 @@ static int open_journal(struct tunnel_case *c)
 static int up(struct tunnel_case *c)
 {
 	bool is_up;
-	int code = tunnel_case_load(c, true, true);
+	int code = c->o->dry_run ? 0 : tunnel_case_need_root(c);
+
+	if (!code)
+		code = tunnel_case_load(c, true, true);
 
 	if (!code)
 		code = open_journal(c);
