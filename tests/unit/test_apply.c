@@ -175,6 +175,7 @@ static void plans(void **ctx)
 		bool found;
 	} rows[] = {
 		{ JOURNAL_UP, "", "+a =k :h +b", "", -1, 0, "+a k h +b ", "ab", true },
+		{ JOURNAL_UP, "", "+a :h =k :h =k", "", -1, 0, "+a h k h k ", "a", true },
 		/* what fails ends it, and all that is owned goes */
 		{ JOURNAL_UP, "", "+a =k +b +c", "+b", -1, -EIO, "+a k +b -b -a ", "", false },
 		{ JOURNAL_UP, "", "+a =k +b", "k", -1, -EIO, "+a k -a ", "", false },
@@ -269,7 +270,8 @@ static void what_went_with_the_link_is_lost(void **ctx)
 static void switches_stay_below_their_folder(void **ctx)
 {
 	static const char *const paths[] = {
-		"",   "/etc/passwd", "../../etc/passwd", "net/../../etc/passwd", "no/such/switch",
+		"",          "/etc/passwd",      "../../etc/passwd",
+		"../uptime", "net/../../uptime", "no/such/switch",
 		NULL,
 	};
 	uint32_t value;
