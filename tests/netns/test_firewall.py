@@ -1,12 +1,14 @@
 """Rules of a tunnel on real rule sets, with real packets: leaks, forwarding, translation, chains of others."""
 import contextlib
 import socket
+import struct
 import time
 
 import pytest
 
 from harness import WORK, Keys, have, scenario, wait_until
 from rules import PEER, Rules, in_clear, net_tool, ruleset
+from test_foreign import Server
 
 PUBLIC = ["8.8.8.8", "203.0.113.9", "2001:db8:8::8"]  # "the internet", on the gateway
 
@@ -197,3 +199,93 @@ def a_table_is_replaced_whole_or_not_at_all(lab):
         ns.run("nft", "flush", "ruleset")
         assert set(rules.there()) == {0}
     assert ruleset(ns) == ""
+
+
+@scenario(seconds=90)
+def d1_d7_forward_turns_the_switches_and_back(lab):
+    server = Server(lab, lambda s: None, keys="Address = 10.9.0.2/24, fd09::2/64\n#: Forward = yes\n")
+    wait_until(lambda: server.a.ping("10.9.0.2", wait=2), 20)
+    assert not server.passes()
+    with server.rules:
+        assert server.ping(wait=5) and server.a.ping("fd99::2", count=3) == 3
+        assert server.passes(wait=5) and server.udp_passes(server.c, "10.9.0.1", server.a)
+    assert not server.passes()
+    with server.b:
+        for path in "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding":
+            assert open(f"/proc/sys/{path}").read() == "0\n"
+
+
+def sees(receiver, address, sender, source_port):
+    """The source that receiver has of a datagram of sender's; its answer must come back."""
+    with receiver.udp(address, 4000) as there, sender.udp("10.9.0.1", source_port) as here:
+        there.settimeout(10)
+        here.settimeout(10)
+        here.sendto(b"ask", (address, 4000))
+        _data, source = there.recvfrom(10)
+        there.sendto(b"answer", source)
+        assert here.recv(10) == b"answer"
+        return source
+
+
+@scenario(seconds=90)
+def d2_d6_d13_masquerade_on_any_link(lab):
+    """Whoever knows no way back answers all the same, whatever the link to it is called; and the engine's own port is
+    never given to somebody else's answers."""
+    server = Server(lab, lambda s: None, keys="Address = 10.9.0.2/24\nListenPort = 51820\n#: Forward = yes\n"
+                    "#: Masquerade = yes\n" + PEER + "AllowedIPs = 10.9.0.1/32, fd09::1/128\n")
+    other = lab.namespace()
+    lab.veth(server.b, other, name_a="wlp3s0", addresses_a=("192.168.8.1/24",), addresses_b=("192.168.8.2/24",))
+    server.near.set(f"peer {server.near.peer} allowed-ips 10.9.0.0/24,fd09::/64,192.168.0.0/16,fd99::/64")
+    server.near.set("listen-port 40400")  # 51820 is to be free for a program of the client's
+    server.a.ip("route add 192.168.8.0/24 dev wga")
+    server.c.ip("route del default")
+    server.c.ip("-6 route del default")
+    wait_until(lambda: server.a.ping("10.9.0.2", wait=2), 20)
+    server.b.sysctl("net.ipv4.ip_forward", 1)
+    assert not server.ping()
+    with server.rules:
+        assert server.ping(wait=5) and server.a.ping("192.168.8.2", wait=5) and server.a.ping("fd99::2", wait=5)
+        assert sees(server.c, "192.168.9.2", server.a, 40000) == ("192.168.9.1", 40000)
+        assert sees(other, "192.168.8.2", server.a, 40000) == ("192.168.8.1", 40000)
+        source = sees(server.c, "192.168.9.2", server.a, 51820)
+        assert source[0] == "192.168.9.1" and source[1] != 51820 and 1024 <= source[1]
+        assert server.a.ping("10.9.0.2", count=3) == 3  # the tunnel itself goes on
+        assert server.passes(wait=5)
+        with server.b.udp("10.9.0.2") as own, server.a.udp("10.9.0.1", 4001) as there:  # into the tunnel: untouched
+            there.settimeout(10)
+            own.sendto(b"x", ("10.9.0.1", 4001))
+            assert there.recvfrom(10)[1] == own.getsockname()
+    assert not server.ping()
+
+
+def segment_sizes(frames):
+    """The MSS of every SYN."""
+    found = []
+    for _when, data, _outgoing in frames:
+        header = (data[0] & 15) * 4
+        if data[0] >> 4 != 4 or data[9] != 6 or not data[header + 13] & 2:
+            continue
+        options = data[header + 20:header + (data[header + 12] >> 4) * 4]
+        while options and options[0] != 0:
+            if options[0] == 2:
+                found.append(struct.unpack("!H", options[2:4])[0])
+            options = options[1:] if options[0] == 1 else options[options[1]:]
+    return found
+
+
+@pytest.mark.parametrize("value, size", [("yes", 1380), ("1300", 1300)])
+@scenario(seconds=60)
+def f2_mss_is_clamped(lab, value, size):
+    server = Server(lab, lambda s: None, keys=f"Address = 10.9.0.2/24\n#: Forward = yes\n#: MssClamp = {value}\n")
+    server.a.ip("link set wga mtu 1500")  # a client that asks for too much, as one behind a router does
+    wait_until(lambda: server.a.ping("10.9.0.2", wait=2), 20)
+    with server.rules:
+        sniffer = lab.sniffer(server.c, "out")
+        assert server.passes(wait=5)
+        wait_until(lambda: len(segment_sizes(sniffer.frames)) >= 2, 10)
+        assert set(segment_sizes(sniffer.frames)) <= {size, 1460}  # c's own answer is not clamped yet
+        assert segment_sizes(sniffer.frames)[0] == size
+        inner = lab.sniffer(server.a, "wga")
+        assert server.passes(wait=5)
+        wait_until(lambda: len(segment_sizes(inner.frames)) >= 2, 10)
+        assert segment_sizes(inner.frames)[1] == size
