@@ -20,6 +20,9 @@ static const struct page pages[] = {
 		       "A server that gets its own IPv6 route from router advertisements "
 		       "also needs `accept_ra = 2` on that interface, or it loses it. When "
 		       "both are 1 already, go on with D2 and D3.",
+		.warren = "`#: Forward = yes` in [Interface]: `warren up` turns on what the "
+			  "tunnel's families need, keeps a route that a router advertises, and "
+			  "`warren down` turns it back if no other tunnel needs it.",
 		.related = "D2 D3 D4 H1",
 	},
 	{
@@ -43,6 +46,9 @@ static const struct page pages[] = {
 		       "The source must be the tunnel's network. To keep it, put the line "
 		       "behind `PostUp =`, and with `-D` behind `PostDown =`. A tunnel that "
 		       "carries IPv6 needs the same for its prefix, or a routed prefix.",
+		.warren = "`#: Masquerade = yes` in [Interface], next to `#: Forward = yes`: what "
+			  "comes out of the tunnel and leaves by any other interface gets that "
+			  "one's address, in both families, and never the tunnel's own port.",
 		.related = "D1 D6 D13",
 	},
 	{
@@ -62,6 +68,9 @@ static const struct page pages[] = {
 		       "      --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
 		       "The same with ip6tables where IPv6 is used. As PostUp lines they "
 		       "come back with the tunnel.",
+		.warren = "With `#: Forward = yes` `warren up` looks at the rule set, puts its two "
+			  "rules into DOCKER-USER if Docker's would drop, and `warren down` takes "
+			  "them away.",
 		.related = "D1 D4 D7 D14",
 	},
 	{
@@ -78,6 +87,9 @@ static const struct page pages[] = {
 		       "    ufw allow 51820/udp\n"
 		       "    ufw route allow in on wg0 out on eth0\n"
 		       "    ufw route allow in on wg0 out on wg0",
+		.warren = "`#: Forward = yes` and `#: OpenPort = 51820/udp` put rules into ufw's "
+			  "user chains, tagged `warren wg0`; /etc/ufw is left alone. `ufw reload` "
+			  "throws them away, and `warren keep` puts them back.",
 		.related = "D1 D12 D6",
 	},
 	{
@@ -97,6 +109,8 @@ static const struct page pages[] = {
 		       "    iptables -I INPUT -p udp --dport 51820 -j ACCEPT\n"
 		       "In a config write `-I` for `-A` in PostUp. Cloud images often load a "
 		       "saved set at boot (`/etc/iptables/rules.v4`): change that too.",
+		.warren = "`#: Forward = yes` and `#: OpenPort = 51820/udp` go before what "
+			  "rejects, and away with `warren down`.",
 		.related = "D3 D4 D11",
 	},
 	{
@@ -113,6 +127,8 @@ static const struct page pages[] = {
 		       "      -j MASQUERADE\n"
 		       "(in the file in one line). Change PostDown to match, or the old rule "
 		       "stays for ever.",
+		.warren = "`#: Masquerade = yes` names no interface: it translates whatever leaves "
+			  "by another one than the tunnel.",
 		.related = "D2 A13",
 	},
 	{
@@ -128,6 +144,7 @@ static const struct page pages[] = {
 		       "      --ctstate RELATED,ESTABLISHED -j ACCEPT\n"
 		       "With nft: `ct state established,related accept` near the top of the "
 		       "forward chain.",
+		.warren = "`#: Forward = yes` lets both directions through.",
 		.related = "D3 D5 G4",
 	},
 	{
@@ -145,7 +162,8 @@ static const struct page pages[] = {
 		       "Add `--zone=` when the interface to the internet is in another zone "
 		       "than the default one.",
 		.warren = "A Warren engine as the client lists the rejections it was sent in "
-			  "`warren show wg0 drops`.",
+			  "`warren show wg0 drops`. On the server `#: OpenPort = 51820/udp` lets "
+			  "the port in while the tunnel is up.",
 		.related = "D9 D10 D11 B1",
 	},
 	{
@@ -166,6 +184,11 @@ static const struct page pages[] = {
 		       "    firewall-cmd --permanent --zone=public --add-masquerade\n"
 		       "    firewall-cmd --reload\n"
 		       "Afterwards `firewall-cmd --set-log-denied=off`.",
+		.warren = "`#: Forward = yes` puts an accept before firewalld's reject, and "
+			  "`warren keep` does it again after a reload. Where firewalld lets nobody "
+			  "change its table (`NftablesTableOwner`) the interface goes into its "
+			  "zone `trusted` while the tunnel is up; the clients then reach all of "
+			  "the server, too.",
 		.related = "D8 D12 D2",
 	},
 	{
@@ -216,6 +239,7 @@ static const struct page pages[] = {
 		       "    iptables -I FORWARD -i wg0 -o wg0 -j ACCEPT\n"
 		       "On the clients `AllowedIPs = 10.0.0.0/24` for the server. Where "
 		       "clients must not reach each other, the drop rule is the right one.",
+		.warren = "`#: Forward = yes` on the server lets clients reach each other.",
 		.related = "D4 C3 C4",
 	},
 	{
@@ -233,6 +257,7 @@ static const struct page pages[] = {
 		       "LAN address. Or hide the tunnel behind the server:\n"
 		       "    iptables -t nat -A POSTROUTING -s 10.0.0.0/24 -o eth0 -j MASQUERADE\n"
 		       "(eth0 is the LAN's interface.)",
+		.warren = "`#: Masquerade = yes` next to `#: Forward = yes` does the second.",
 		.related = "D2 D1 C4",
 	},
 	{
@@ -249,6 +274,8 @@ static const struct page pages[] = {
 		.fix = "Choose one, remove the rules of the other, and reboot:\n"
 		       "    update-alternatives --config iptables\n"
 		       "(Debian and Ubuntu.) In a container use the kind that its host uses.",
+		.warren = "`#: Forward = yes` and `#: OpenPort` look at both kinds, and go where "
+			  "something would drop.",
 		.related = "D3 A4 D15",
 	},
 	{
@@ -264,6 +291,7 @@ static const struct page pages[] = {
 		       "zone for wg0, `/etc/nftables.conf`, ufw's route rules. For now "
 		       "restart the tunnel, which makes them again:\n"
 		       "    wg-quick down wg0; wg-quick up wg0",
+		.warren = "`warren keep` puts back what a reload takes away.",
 		.related = "G5 D3 D9",
 	},
 	{

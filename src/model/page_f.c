@@ -50,6 +50,8 @@ static const struct page pages[] = {
 		       "    nft add rule inet mss f tcp flags syn tcp option maxseg size set rt "
 		       "mtu\n"
 		       "(and the same with ip6tables, in the first case). And let ICMP pass.",
+		.warren = "`#: MssClamp = yes` in [Interface] does so while the tunnel is up; a "
+			  "number instead is the size, also for what begins or ends here.",
 		.related = "F1 F3 D16",
 	},
 	{

@@ -104,6 +104,9 @@ static const struct page pages[] = {
 		       "    PostUp = ip route add 192.168.1.0/24 via 172.17.0.1\n"
 		       "and, with a kill switch, an exception in front of it:\n"
 		       "    PostUp = iptables -I OUTPUT -d 192.168.1.0/24 -j ACCEPT",
+		.warren = "Warren's own kill switch leaves the LAN alone with `#: KillSwitch = "
+			  "lan`, and `#: ExcludedIPs = 192.168.1.0/24` both lets a network pass "
+			  "and routes it beside the tunnel.",
 		.related = "G7 C13 G1",
 	},
 	{

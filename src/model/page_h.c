@@ -87,6 +87,8 @@ static const struct page pages[] = {
 		       "    AllowedIPs = 0.0.0.0/0, ::/0\n"
 		       "The interface should have an IPv6 address for that (any of fd00::/8 "
 		       "will do). Or switch IPv6 off on the host.",
+		.warren = "`#: KillSwitch = yes` in [Interface] guards IPv6 too when all of IPv4 "
+			  "goes into the tunnel.",
 		.related = "H5 A5 H3",
 	},
 	{

@@ -96,7 +96,7 @@ WHOLE = f"Address = 10.8.0.2/24, fd08::2/64\nDNS = 10.8.0.1\n{PEER}AllowedIPs = 
 
 
 @scenario(seconds=90)
-def h4_f_p1_kill_switch_lets_nothing_out_in_clear(lab):
+def h4_kill_switch_lets_nothing_out_in_clear(lab):
     """With the rules gone, the link down, the device gone: zero packets in clear, of the host's and of a client's."""
     road = Road(lab)
     rules = Rules(road.host, "#: KillSwitch = yes\n" + WHOLE)
@@ -165,7 +165,7 @@ def excluded_networks_pass_the_kill_switch(lab):
 
 
 @scenario(seconds=60)
-def f_c14_neighbours_do_not_learn_the_tunnel_address(lab):
+def fc14_neighbours_do_not_learn_the_tunnel_address(lab):
     road = Road(lab)
     road.gateway.ip("route add 10.8.0.2/32 dev out")  # who-has 10.8.0.2, on the LAN
 
@@ -289,3 +289,17 @@ def f2_mss_is_clamped(lab, value, size):
         assert server.passes(wait=5)
         wait_until(lambda: len(segment_sizes(inner.frames)) >= 2, 10)
         assert segment_sizes(inner.frames)[1] == size
+
+
+@scenario(seconds=60)
+def g4_strict_reverse_path_takes_what_the_tunnel_gets(lab):
+    """With rp_filter = 1 and a full tunnel the way back to the server is the tunnel, unless the answer has its mark."""
+    road = Road(lab)
+    rules = Rules(road.host, WHOLE)
+    road.near.set(f"peer {road.near.wg('show', 'wg0', 'peers').strip()} endpoint 203.0.113.9:51820")  # not on the LAN
+    for path in "all", "out":
+        road.host.sysctl(f"net.ipv4.conf.{path}.rp_filter", 1)
+    road.host.sysctl("net.ipv4.conf.all.src_valid_mark", 1)
+    assert not road.host.ping("8.8.8.8", wait=0.5)
+    with rules:
+        wait_until(lambda: road.host.ping("8.8.8.8", wait=2), 30)
