@@ -250,17 +250,12 @@ static void set_mtu(struct save *s)
 	set_interface(s, KEYS_MTU, text);
 }
 
-static bool same_prefix(const struct prefix *a, const struct prefix *b)
-{
-	return a->bits == b->bits && ip_equal(&a->ip, &b->ip);
-}
-
 static bool is_on_link(const struct save *s, const struct prefix *p)
 {
 	if (s->r->no_ipv6 && p->ip.family == FAMILY_V6)
 		return true;
 	for (size_t i = 0; i < s->r->address_count; ++i)
-		if (same_prefix(&s->r->addresses[i], p))
+		if (prefix_equal(&s->r->addresses[i], p))
 			return true;
 	return false;
 }
@@ -268,7 +263,7 @@ static bool is_on_link(const struct save *s, const struct prefix *p)
 static bool is_in_file(const struct tunnel *t, const struct prefix *p)
 {
 	for (size_t i = 0; i < t->addresses.count; ++i)
-		if (same_prefix(&t->addresses.rows[i].prefix, p))
+		if (prefix_equal(&t->addresses.rows[i].prefix, p))
 			return true;
 	return false;
 }
