@@ -130,7 +130,7 @@ _warren_up()
 _warren_sync()
 {
 	if [[ $previous == --confirm ]]; then
-		_warren_words '30 60 120'
+		_warren_words '30 60 120 yes no'
 	elif [[ $word == -* ]]; then
 		_warren_words '--dry-run --confirm -h --help'
 	elif ((count == 0)); then

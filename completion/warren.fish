@@ -114,7 +114,7 @@ if contains warren $programs
 	complete -c warren -n '__warren_is up; or __warren_is sync' -l dry-run -d 'print the steps and do nothing'
 	complete -c warren -n '__warren_is up' -l force -d 'go on in spite of errors in the file'
 	complete -c warren -n '__warren_is up' -l engine -x -a 'auto kernel user' -d 'what makes the interface'
-	complete -c warren -n '__warren_is sync' -l confirm -x -a '30 60 120' -d 'undo everything unless confirmed in time'
+	complete -c warren -n '__warren_is sync' -l confirm -x -a '30 60 120 yes no' -d 'undo everything unless confirmed in time'
 	complete -c warren -n __warren_is_at_verb -a run -d 'the userspace engine on one interface'
 	complete -c warren -n __warren_is_at_verb -a check -d 'every mistake in files, and across files'
 	complete -c warren -n __warren_is_at_verb -a why -d 'the page of an id: what goes wrong, and what to do'

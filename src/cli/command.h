@@ -19,6 +19,7 @@ enum { EXIT_USAGE = 2 };
 extern const struct command command_run;
 extern const struct command command_check;
 extern const struct command command_save;
+extern const struct command command_sync;
 extern const struct command command_strip;
 extern const struct command command_why;
 extern const struct command command_up;

@@ -16,7 +16,7 @@ static const struct command *const commands[] = {
 	&command_up,      &command_down,    &command_run,      &command_show,     &command_set,
 	&command_setconf, &command_addconf, &command_syncconf, &command_showconf, &command_genkey,
 	&command_genpsk,  &command_pubkey,  &command_check,    &command_why,      &command_save,
-	&command_strip,   &command_keep,
+	&command_strip,   &command_keep,    &command_sync,
 };
 
 static const char *base_name(const char *path)

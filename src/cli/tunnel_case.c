@@ -1,6 +1,7 @@
 #include "cli/tunnel_case.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "cli/out.h"
 #include "cli/stop.h"
 #include "cli/tunnel_hands.h"
+#include "cli/tunnel_sync.h"
 #include "net/observe.h"
 
 void tunnel_case_init(struct tunnel_case *c, const struct tunnel_options *o)
@@ -251,6 +253,8 @@ int tunnel_case_recover(struct tunnel_case *c)
 			? "[!] the device of %s is gone: taking back what is left of it\n"
 			: "[!] %s was left half done by an earlier command: taking it back\n",
 		c->name);
+	if (c->j.phase == JOURNAL_SYNC && tunnel_sync_recover(c) == 0 && if_nametoindex(c->name))
+		return 0; /* it is up, as it was before that */
 	status = apply_recover(&c->j, &c->hands, &why);
 	if (status == 0)
 		return 0;

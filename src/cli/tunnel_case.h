@@ -41,9 +41,10 @@ struct tunnel_case {
 	struct items firewall;
 	struct plan_choice choice;
 	struct apply_hands hands;
-	char *engine;  /* of choice */
-	int hook_code; /* of the last hook that failed */
-	int failures;  /* that did not end it */
+	char *engine;     /* of choice */
+	int hook_code;    /* of the last hook that failed */
+	int failures;     /* that did not end it */
+	bool tells_patch; /* what the device gets is printed, peer by peer */
 };
 
 void tunnel_case_init(struct tunnel_case *c, const struct tunnel_options *o);
@@ -57,7 +58,8 @@ MUST_CHECK int tunnel_case_need_root(const struct tunnel_case *c);
 MUST_CHECK int tunnel_case_load(struct tunnel_case *c, bool host, bool strict);
 /* The lock of c->name, and its journal. Says whom it waits for. */
 MUST_CHECK int tunnel_case_lock(struct tunnel_case *c);
-/* What an earlier command left half done goes away. */
+/* What an earlier command left half done goes away; what a sync left goes back to what was up
+ * before: then the journal's phase is JOURNAL_UPPED. */
 MUST_CHECK int tunnel_case_recover(struct tunnel_case *c);
 /* The patch for the device: names are asked for, wg-quick's way or ours. */
 MUST_CHECK int tunnel_case_resolve(struct tunnel_case *c);

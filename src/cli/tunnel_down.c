@@ -8,6 +8,7 @@
 #include "cli/quick.h"
 #include "cli/save.h"
 #include "cli/stop.h"
+#include "cli/tunnel_sync.h"
 #include "cli/tunnel_up.h"
 #include "control/devices.h"
 #include "net/observe.h"
@@ -135,8 +136,10 @@ static int apply(struct tunnel_case *c, const struct plan *p)
 	if (status == 0)
 		status = apply_plan(&rest, &c->j, &c->hands, &why);
 	if (status == 0 || (status == -ECANCELED && c->j.owned.count == 0)) {
-		const int removed = journal_remove(&c->j);
+		int removed;
 
+		sync_record_remove(&c->j);
+		removed = journal_remove(&c->j);
 		status = status ? status : removed;
 	}
 	if (status < 0)

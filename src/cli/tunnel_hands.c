@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/check_run.h"
+#include "cli/patch_print.h"
 #include "cli/stop.h"
 #include "cli/tunnel_case.h"
 #include "cli/tunnel_engine.h"
@@ -154,7 +155,10 @@ static void print(void *ctx, const struct step *s)
 {
 	const struct tunnel_case *c = ctx;
 
-	tunnel_print_step(s, c->name, false);
+	if (s->kind == STEP_DEVICE && c->tells_patch)
+		patch_print(&c->patch, c->name, stderr);
+	else
+		tunnel_print_step(s, c->name, false);
 }
 
 static void tell(void *ctx, const struct diag *why)

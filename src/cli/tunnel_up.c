@@ -72,7 +72,10 @@ static int meet(struct tunnel_case *c, bool *ret_up)
 	}
 	if (c->j.found && !c->o->dry_run) {
 		code = tunnel_case_recover(c);
-		return code ? code : look(c, &standing, &wireguard) ? EXIT_FAILURE : 0;
+		if (!code)
+			code = look(c, &standing, &wireguard);
+		*ret_up = !code && c->j.found && standing == STANDS_LINK && wireguard;
+		return code;
 	}
 	if (c->j.found || standing == STANDS_NOTHING)
 		return 0;

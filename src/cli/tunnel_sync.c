@@ -1,0 +1,393 @@
+#include "cli/tunnel_sync.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/patch_print.h"
+#include "cli/stop.h"
+#include "cli/tunnel_engine.h"
+#include "cli/tunnel_hands.h"
+#include "cli/wg_device.h"
+#include "control/sockaddr.h"
+#include "model/difference.h"
+#include "net/adopt.h"
+#include "net/dns.h"
+#include "net/firewall.h"
+
+/* What runs */
+
+static int open_journal(struct sync *s)
+{
+	struct tunnel_case *c = s->c;
+	int status;
+
+	if (!c->o->dry_run)
+		return tunnel_case_lock(c);
+	status = journal_peek(&c->j, &journal_host, c->name);
+	if (status < 0 && status != -ENOENT)
+		return tunnel_case_fail(c, "the journal of %s: %s", c->name, strerror(-status));
+	return 0;
+}
+
+static int settle(struct sync *s)
+{
+	struct tunnel_case *c = s->c;
+
+	if (!c->j.found || c->j.phase == JOURNAL_UPPED)
+		return 0;
+	if (c->o->dry_run)
+		return tunnel_case_fail(c, "%s was left half done by an earlier command", c->name);
+	return tunnel_case_recover(c);
+}
+
+static int read_device(struct sync *s)
+{
+	const int error = wg_device_get(s->c->name, &s->running);
+
+	if (!error)
+		return 0;
+	if (error == -EPERM || error == -EACCES)
+		return tunnel_case_fail(s->c, "only root may do this");
+	return tunnel_case_fail(s->c, "%s is not up (%s); `warren up %s' brings it up", s->c->name,
+				strerror(-error), s->c->o->word);
+}
+
+/* Endpoints by name: one of several addresses of the name is as good as another. */
+
+static bool is_one_of(const char *host, const char *service, const struct endpoint *now)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP };
+	struct addrinfo *list = NULL;
+	bool found = false;
+
+	if (getaddrinfo(host, service, &hints, &list) != 0)
+		return false;
+	for (const struct addrinfo *a = list; a && !found; a = a->ai_next) {
+		struct endpoint e;
+
+		found = sockaddr_to_endpoint(a->ai_addr, a->ai_addrlen, &e) &&
+			endpoint_equal(&e, now);
+	}
+	freeaddrinfo(list);
+	return found;
+}
+
+static const struct model_peer *find_peer(const struct model *m, const struct key_public *key)
+{
+	for (size_t i = 0; i < m->peer_count; ++i)
+		if (memcmp(&m->peers[i].public_key, key, sizeof(*key)) == 0)
+			return &m->peers[i];
+	return NULL;
+}
+
+static void keep_endpoint(struct sync *s, size_t peer)
+{
+	const struct tunnel_peer *p = &s->c->t->peers[peer];
+	const struct model_peer *running;
+	struct model_peer *wanted = NULL;
+	char port[8];
+
+	for (size_t i = 0; i < s->c->patch.peer_count && !wanted; ++i)
+		if (memcmp(&s->c->patch.peers[i].public_key, &s->c->t->model.peers[peer].public_key,
+			   sizeof(wanted->public_key)) == 0)
+			wanted = &s->c->patch.peers[i];
+	running = wanted ? find_peer(&s->running, &wanted->public_key) : NULL;
+	if (!running || !running->has_endpoint || !wanted->has_endpoint ||
+	    endpoint_equal(&wanted->endpoint, &running->endpoint))
+		return;
+	(void)snprintf(port, sizeof(port), "%u", p->endpoint_port); /* fits */
+	if (is_one_of(p->endpoint_host, p->endpoint_service ? p->endpoint_service : port,
+		      &running->endpoint))
+		wanted->endpoint = running->endpoint;
+}
+
+static bool is_number(const char *host)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_DGRAM };
+	struct addrinfo *list = NULL;
+	const bool number = getaddrinfo(host, NULL, &hints, &list) == 0;
+
+	if (number)
+		freeaddrinfo(list);
+	return number;
+}
+
+static void keep_endpoints(struct sync *s)
+{
+	for (size_t i = 0; i < s->c->t->model.peer_count; ++i) {
+		const char *host = s->c->t->peers[i].endpoint_host;
+
+		if (host && !is_number(host))
+			keep_endpoint(s, i);
+	}
+}
+
+/* What it owns */
+
+static bool adopt_tables(struct sync *s, struct items *ret)
+{
+	for (size_t i = 0; i < s->c->firewall.count; ++i) {
+		const struct item *table = &s->c->firewall.rows[i];
+
+		if (table->kind == ITEM_TABLE && firewall_is_there(table) == 1 &&
+		    !items_copy(ret, table))
+			return false;
+	}
+	return true;
+}
+
+/* wg-quick gives DNS to resolvconf only. */
+static bool adopt_dns(struct sync *s, struct items *ret)
+{
+	struct diag why = { 0 };
+	struct items dns;
+	bool done = true;
+
+	items_init(&dns);
+	if (dns_decide(s->c->t, s->c->name, true, &dns, &why) == 0)
+		for (size_t i = 0; i < dns.count && done; ++i)
+			done = dns_is_there(&dns.rows[i]) != 1 || items_copy(ret, &dns.rows[i]);
+	items_done(&dns);
+	return done;
+}
+
+static int adopt(struct sync *s)
+{
+	struct tunnel_case *c = s->c;
+	const struct host_link *link = host_link_by_name(&c->facts.network, c->name);
+	const char *engine =
+		link && link->wireguard ? TUNNEL_ENGINE_KERNEL : tunnel_engine_program();
+	struct items owned;
+	int status = 0;
+
+	items_init(&owned);
+	if (!adopt_items(c->name, engine, s->running.fwmark, &c->facts.network, &c->others,
+			 &owned) ||
+	    !adopt_tables(s, &owned) || !adopt_dns(s, &owned))
+		status = -ENOMEM;
+	if (status == 0 && !c->o->dry_run) {
+		fprintf(stderr, "[!] %s was not brought up by warren: taking it over\n", c->name);
+		status = journal_begin(&c->j, JOURNAL_UPPED, c->at.path, engine);
+	}
+	for (size_t i = 0; status == 0 && i < owned.count; ++i)
+		if (!c->o->dry_run)
+			status = journal_own(&c->j, &owned.rows[i]);
+		else if (!items_copy(&c->j.owned, &owned.rows[i]))
+			status = -ENOMEM;
+	items_done(&owned);
+	return status < 0 ? tunnel_case_fail(c, "%s cannot be taken over: %s", c->name,
+					     strerror(-status))
+			  : 0;
+}
+
+/* The plan */
+
+/* What a hook sets the file need not have. */
+static bool hooks_have(const struct tunnel *t, const char *word)
+{
+	for (size_t k = 0; k < TUNNEL_HOOKS; ++k)
+		for (size_t i = 0; i < t->hooks[k].count; ++i)
+			if (strstr(t->hooks[k].rows[i].text, word))
+				return true;
+	return false;
+}
+
+static bool has_mark_step(const struct plan *p)
+{
+	for (size_t i = 0; i < p->count; ++i)
+		if (p->rows[i].kind == STEP_MARK)
+			return true;
+	return false;
+}
+
+/* A mark that nothing needs any more goes; one that rules need goes when they are gone. */
+static void drop_mark(struct sync *s)
+{
+	if (s->c->patch.has_fwmark || hooks_have(s->c->t, "fwmark") || has_mark_step(&s->plan) ||
+	    plan_mark_for(s->c->t, &s->c->facts.network, &s->c->choice))
+		return;
+	s->c->patch.has_fwmark = true;
+	s->c->patch.fwmark = 0;
+}
+
+static void drop_step(struct plan *p, size_t at)
+{
+	item_done(&p->rows[at].item);
+	free(p->rows[at].text);
+	memmove(&p->rows[at], &p->rows[at + 1], (p->count - at - 1) * sizeof(*p->rows));
+	--p->count;
+}
+
+/* The patch becomes what differs; where nothing does the device is not asked. */
+static bool reduce(struct sync *s)
+{
+	struct model patch;
+	bool done;
+
+	model_init(&patch);
+	drop_mark(s);
+	done = model_difference(&s->c->patch, &s->running, hooks_have(s->c->t, "preshared-key"),
+				&patch);
+	if (done) {
+		model_done(&s->c->patch);
+		s->c->patch = patch;
+	} else {
+		model_done(&patch);
+	}
+	for (size_t i = s->plan.count; done && i-- > 0;)
+		if (s->plan.rows[i].kind == STEP_DEVICE && model_is_empty(&s->c->patch))
+			drop_step(&s->plan, i);
+	return done;
+}
+
+/* Where the way out is the tunnel itself, its MTU says nothing new. */
+static void choose_mtu(struct sync *s)
+{
+	enum { OVERHEAD = 80 };
+	const struct host_network *n = &s->c->facts.network;
+	const struct host_link *link = host_link_by_name(n, s->c->name);
+
+	if (link && (host_default_link(n, FAMILY_V4) == link ||
+		     (!host_default_link(n, FAMILY_V4) && host_default_link(n, FAMILY_V6) == link)))
+		s->c->choice.mtu = link->mtu + OVERHEAD;
+}
+
+static int make_plan(struct sync *s)
+{
+	struct tunnel_case *c = s->c;
+	int code = tunnel_case_decide(c, true, s->running.fwmark);
+
+	if (!code && !c->j.found)
+		code = adopt(s);
+	if (code)
+		return code;
+	choose_mtu(s);
+	for (size_t i = 0; i < c->j.owned.count; ++i)
+		if (!items_copy(&s->before, &c->j.owned.rows[i]))
+			return tunnel_case_fail(c, "out of memory");
+	if (!plan_sync(c->t, &c->facts.network, &c->choice, &c->j.owned, &s->plan) || !reduce(s))
+		return tunnel_case_fail(c, "out of memory");
+	return 0;
+}
+
+static bool is_nothing(const struct plan *p)
+{
+	for (size_t i = 0; i < p->count; ++i)
+		if (p->rows[i].kind != STEP_NOTE)
+			return false;
+	return true;
+}
+
+static void print_plan(const struct sync *s)
+{
+	for (size_t i = 0; i < s->plan.count; ++i)
+		if (s->plan.rows[i].kind == STEP_DEVICE)
+			patch_print(&s->c->patch, s->c->name, stdout);
+		else
+			tunnel_print_step(&s->plan.rows[i], s->c->name, true);
+}
+
+/* Doing it */
+
+static int fail_sync(struct sync *s, int status, const struct diag *why)
+{
+	int undone;
+
+	if (why->severity != DIAG_NONE)
+		tunnel_case_say(s->c, why);
+	else if (status != -EINTR)
+		(void)tunnel_case_fail(s->c, "%s", strerror(-status));
+	undone = sync_undo(s);
+	if (undone < 0)
+		return tunnel_case_fail(s->c, "not all of it could be taken back");
+	return tunnel_case_fail(s->c, "%s; %s is as it was before",
+				status == -EINTR ? "interrupted" : "not done", s->c->name);
+}
+
+int sync_apply(struct sync *s)
+{
+	struct diag why = { 0 };
+	int status = sync_record_write(s);
+
+	if (status == 0)
+		status = journal_phase(&s->c->j, JOURNAL_SYNC);
+	if (status < 0) {
+		sync_record_remove(&s->c->j);
+		return tunnel_case_fail(s->c, "how to take it back cannot be written down: %s",
+					strerror(-status));
+	}
+	status = apply_plan(&s->plan, &s->c->j, &s->c->hands, &why);
+	return status < 0 ? fail_sync(s, status, &why) : 0;
+}
+
+static int finish(struct sync *s)
+{
+	int code = sync_apply(s), status;
+
+	if (code)
+		return code;
+	status = journal_phase(&s->c->j, JOURNAL_UPPED);
+	if (status < 0)
+		return tunnel_case_fail(s->c, "the journal: %s", strerror(-status));
+	sync_record_remove(&s->c->j);
+	return 0;
+}
+
+static int act(struct sync *s)
+{
+	const bool dry = s->c->o->dry_run;
+
+	if (dry)
+		print_plan(s);
+	if (is_nothing(&s->plan)) {
+		fprintf(stderr, "[!] %s is what %s says\n", s->c->name, s->c->at.path);
+		return 0;
+	}
+	if (dry)
+		return 0;
+	return s->options->confirm ? sync_apply_confirmed(s) : finish(s);
+}
+
+static int sync_all(struct sync *s)
+{
+	int code = tunnel_case_load(s->c, true, true);
+
+	if (!code)
+		code = open_journal(s);
+	if (!code)
+		code = settle(s);
+	if (!code)
+		code = read_device(s);
+	if (!code)
+		code = tunnel_case_resolve(s->c);
+	if (code)
+		return code;
+	keep_endpoints(s);
+	code = make_plan(s);
+	return code ? code : act(s);
+}
+
+int tunnel_sync(const struct sync_options *o)
+{
+	struct tunnel_case c;
+	struct sync s = { .options = o, .c = &c };
+	int code;
+
+	if (o->answer != SYNC_NO_ANSWER)
+		return sync_answer(o);
+	stop_listen();
+	tunnel_case_init(&c, &o->o);
+	c.tells_patch = true;
+	model_init(&s.running);
+	items_init(&s.before);
+	plan_init(&s.plan);
+	code = sync_all(&s);
+	plan_done(&s.plan);
+	items_done(&s.before);
+	model_done(&s.running);
+	tunnel_case_done(&c);
+	return code;
+}
