@@ -139,7 +139,7 @@ struct run {
 static bool may_fail(const struct run *r, const struct item *i)
 {
 	return (i->kind == ITEM_DNS && !r->h->dns_must) || i->kind == ITEM_SWITCH ||
-	       i->kind == ITEM_FOREIGN;
+	       i->kind == ITEM_FOREIGN || (i->kind == ITEM_TABLE && !firewall_must(i));
 }
 
 static const struct item *find_other(struct run *r, const struct item *i)

@@ -136,3 +136,8 @@ bool firewall_switches(const struct tunnel *t, const struct host_network *n, str
 	       (add_accept_ra(n, ret) && add_switch(ret, "net/ipv6/conf/all/forwarding", 1,
 						    n->switches.ip6_forward == HOST_ON));
 }
+
+bool firewall_must(const struct item *i)
+{
+	return !i->name || !strstr(i->name, " wg-quick-");
+}

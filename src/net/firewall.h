@@ -40,6 +40,10 @@ MUST_CHECK bool firewall_items(const struct tunnel *t, const char *link, uint32_
 MUST_CHECK bool firewall_switches(const struct tunnel *t, const struct host_network *n,
 				  struct items *ret);
 
+/* Does a tunnel without this table break a promise? Those of keys keep one; wg-quick's only make a
+ * default route safer, and where there is no nft, as in many a container, none is better. Pure. */
+MUST_CHECK bool firewall_must(const struct item *i);
+
 /* One transaction: a table that is there is replaced, whole or not at all. Remove: gone is fine. */
 MUST_CHECK int firewall_add(const struct item *i, struct diag *why);
 MUST_CHECK int firewall_remove(const struct item *i, struct diag *why);

@@ -1,15 +1,18 @@
 """Rules of a tunnel on real rule sets, with real packets: leaks, forwarding, translation, chains of others."""
 import contextlib
+import shutil
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
 
-from harness import WORK, Keys, have, scenario, wait_until
-from rules import PEER, Rules, in_clear, net_tool, ruleset
+from harness import WORK, Keys, have, mount, scenario, wait_until, warren_path
+from rules import KEY, PEER, Rules, in_clear, net_tool, ruleset
 from test_foreign import Server
 
+MS_BIND = 4096
 PUBLIC = ["8.8.8.8", "203.0.113.9", "2001:db8:8::8"]  # "the internet", on the gateway
 
 
@@ -303,3 +306,27 @@ def g4_strict_reverse_path_takes_what_the_tunnel_gets(lab):
     assert not road.host.ping("8.8.8.8", wait=0.5)
     with rules:
         wait_until(lambda: road.host.ping("8.8.8.8", wait=2), 30)
+
+
+@scenario(seconds=90)
+def a4_without_nft_a_full_tunnel_comes_up_and_no_kill_switch(lab):
+    """As in a container that has no nft, or a kernel without its tables: told, and only what keeps a promise ends it."""
+    ns, out = lab.namespace(), lab.namespace()
+    lab.veth(ns, out, addresses_a=("192.168.7.2/24",), addresses_b=("192.168.7.1/24",))
+    ns.ip("route add default via 192.168.7.1")
+    before = ns.run("ip", "-4", "rule") + ns.run("ip", "link")
+    nft = shutil.which("nft")
+    mount("/dev/null", nft, None, MS_BIND)
+    for keys, good in ("", True), ("#: KillSwitch = yes\n", False):
+        rules = WORK / "wg0.conf"
+        rules.write_text(f"[Interface]\nPrivateKey = {KEY}\nAddress = 10.8.0.2/24\n{keys}{PEER}"
+                         "Endpoint = 192.168.7.1:51820\nAllowedIPs = 0.0.0.0/0\n")
+        rules.chmod(0o600)
+        result = ns.run(warren_path(), "up", rules, check=False)
+        assert "the program nft is not there" in result.stderr
+        assert (result.returncode == 0) == good, result.stderr
+        assert ("suppress_prefixlength" in ns.run("ip", "rule")) == good
+        ns.run(warren_path(), "down", rules)
+        assert [line.split(": ")[1:] for line in (ns.run("ip", "-4", "rule") + ns.run("ip", "link")).splitlines()] == [
+            line.split(": ")[1:] for line in before.splitlines()]
+    subprocess.run(["umount", nft], check=True)

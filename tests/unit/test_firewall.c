@@ -266,6 +266,20 @@ static void nothing_asked_for_is_no_table(void **state)
 	items_done(&items);
 }
 
+static void a4_who_must_be_there(void **state)
+{
+	struct items items;
+
+	(void)state;
+	make(KILL "Address = 10.0.0.1/24\n" PEER "AllowedIPs = 0.0.0.0/0, ::/0\n", MARK, NULL,
+	     &items);
+	assert_true(firewall_must(find(&items, "inet warren-wg0")));
+	assert_true(firewall_must(find(&items, "arp warren-wg0")));
+	assert_false(firewall_must(find(&items, "ip wg-quick-wg0")));
+	assert_false(firewall_must(find(&items, "ip6 wg-quick-wg0")));
+	items_done(&items);
+}
+
 static void without_a_mark_none_passes(void **state)
 {
 	struct items items;
@@ -385,6 +399,7 @@ int main(void)
 		cmocka_unit_test(masquerade),
 		cmocka_unit_test(mss_clamp),
 		cmocka_unit_test(nothing_asked_for_is_no_table),
+		cmocka_unit_test(a4_who_must_be_there),
 		cmocka_unit_test(without_a_mark_none_passes),
 		cmocka_unit_test(address_of_another_link_is_not_ours),
 		cmocka_unit_test(d1_switches_of_forward),
