@@ -139,5 +139,5 @@ bool firewall_switches(const struct tunnel *t, const struct host_network *n, str
 
 bool firewall_must(const struct item *i)
 {
-	return !i->name || !strstr(i->name, " wg-quick-");
+	return !i->name || strncmp(i->name, "inet ", 5) == 0;
 }

@@ -40,8 +40,10 @@ MUST_CHECK bool firewall_items(const struct tunnel *t, const char *link, uint32_
 MUST_CHECK bool firewall_switches(const struct tunnel *t, const struct host_network *n,
 				  struct items *ret);
 
-/* Does a tunnel without this table break a promise? Those of keys keep one; wg-quick's only make a
- * default route safer, and where there is no nft, as in many a container, none is better. Pure. */
+/* Does a tunnel without this table break a promise? That of the keys keeps one; wg-quick's only
+ * make a default route safer, and the one for ARP a kill switch quieter: where there is no nft, as
+ * in many a container, or a kernel knows no tables for ARP, the tunnel is there without them. Pure.
+ */
 MUST_CHECK bool firewall_must(const struct item *i);
 
 /* One transaction: a table that is there is replaced, whole or not at all. Remove: gone is fine. */

@@ -274,7 +274,7 @@ static void a4_who_must_be_there(void **state)
 	make(KILL "Address = 10.0.0.1/24\n" PEER "AllowedIPs = 0.0.0.0/0, ::/0\n", MARK, NULL,
 	     &items);
 	assert_true(firewall_must(find(&items, "inet warren-wg0")));
-	assert_true(firewall_must(find(&items, "arp warren-wg0")));
+	assert_false(firewall_must(find(&items, "arp warren-wg0")));
 	assert_false(firewall_must(find(&items, "ip wg-quick-wg0")));
 	assert_false(firewall_must(find(&items, "ip6 wg-quick-wg0")));
 	items_done(&items);

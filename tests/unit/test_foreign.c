@@ -138,6 +138,10 @@ static void places_by_iptables(void **state)
 		{ OPEN,
 		  F "-A INPUT -p udp -m udp --dport 51821:52000 -j ACCEPT\n-A INPUT -j DROP\n",
 		  PORTS },
+		{ OPEN,
+		  F "-A INPUT -p udp -m udp --dport 51000:51819 -j ACCEPT\n-A INPUT -j DROP\n",
+		  PORTS },
+		{ FORWARD, F "-A FORWARD ! -i lo -j DROP\n", IN_OUT },
 		{ OPEN, F "-A INPUT -p tcp -j ACCEPT\n-A INPUT -j DROP\n",
 		  "iptables: iptables-nft INPUT 51820/udp" },
 		/* ways through chains */
@@ -218,6 +222,10 @@ static void places_by_nft(void **state)
 		  "firewalld: nft inet firewalld filter_input 80/tcp" },
 		{ FORWARD, SET(CHAIN("forward", "drop") RULE("input", TAIL)), NFT_IN "; " NFT_OUT },
 		{ FORWARD, SET(CHAIN("output", "drop") RULE("output", TAIL)), "" },
+		{ OPEN,
+		  SET("{\"chain\":{\"family\":\"ip\",\"table\":\"nat\",\"name\":\"in\",\"type\":"
+		      "\"nat\",\"hook\":\"input\",\"policy\":\"drop\"}}"),
+		  "" }, /* what does not filter */
 		/* a table that its owner keeps for itself */
 		{ FORWARD OPEN,
 		  SET(TABLE(",\"flags\":[\"owner\",\"persist\"]") CHAIN("forward", "drop")
