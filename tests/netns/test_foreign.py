@@ -10,6 +10,8 @@ import pytest
 
 from harness import WORK, copy_over_tcp, have, mount, scenario, wait_until
 from rules import Rules, ruleset
+from test_keep import Keeper
+from updown import Owner, unlike
 
 MS_BIND = 4096
 KEYS = """Address = 10.9.0.2/24, fd09::2/64
@@ -285,3 +287,39 @@ def what_does_not_drop_gets_no_rule(lab):
     ns.filter("forward", "drop")
     assert len(foreign(Rules(ns, KEYS).items)) == 2
     assert foreign(Rules(ns, "Address = 10.9.0.2/24\n").items) == []
+
+
+@pytest.mark.parametrize("manager", ["plain", "docker"])
+@scenario(seconds=180)
+def d15_keep_puts_a_rule_back_after_a_reload(lab, manager):
+    """A manager throws everything away and loads its own again, twice; then the tunnel goes, and its rules with it."""
+    needs("iptables-nft")
+    folder = WORK / "manager"
+    folder.write_text("flush ruleset\n" + PLAIN)
+
+    def load():
+        if manager == "plain":
+            lab.root.run("nft", "-f", folder)
+        else:
+            lab.root.run("iptables-nft-restore", stdin="*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+                         ":DOCKER-USER - [0:0]\n-A FORWARD -j DOCKER-USER\nCOMMIT\n")
+
+    owner = Owner(lab)
+    load()
+    owner.file(interface="Address = 10.9.0.1/24\n#: Forward = yes\n#: OpenPort = 8080/tcp")
+    before = owner.look()
+    keeper = Keeper(owner)
+
+    def stands():
+        rows = lab.root.run("nft", "list", "ruleset").splitlines()
+        return [row for row in map(str.strip, rows) if '"home"' in row and row.split(" comment")[0].endswith("accept")]
+
+    assert len(stands()) == 2
+    for _ in range(2):
+        keeper.settled()
+        load()
+        wait_until(lambda: len(stands()) == 2, 60, "keep puts it back")
+    keeper.stop()
+    owner.wait_ends()
+    assert not stands()
+    assert not unlike(before, owner.look())
