@@ -368,7 +368,7 @@ static void undo(struct sim *s, struct sim_tunnel *t, const struct items *others
 	plan_done(&down);
 }
 
-static void up_gives_what_is_wanted_and_down_takes_it_back(void **state)
+static void fc12_up_and_down_never_lack_a_guard(void **state)
 {
 	uint64_t seed = 1;
 
@@ -761,7 +761,7 @@ static void bring_up(struct sim *s, struct sim_tunnel *t, const struct wish *w, 
 }
 
 /* Up, sync and down of each in any order: each leaves the other's things alone. */
-static void two_tunnels_in_any_order(void **state)
+static void fc11_two_tunnels_in_any_order(void **state)
 {
 	static const char *const links[] = { "wg0", "wg9" };
 	uint64_t seed = 8;
@@ -808,7 +808,7 @@ static void two_tunnels_in_any_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(up_gives_what_is_wanted_and_down_takes_it_back),
+		cmocka_unit_test(fc12_up_and_down_never_lack_a_guard),
 		cmocka_unit_test(cut_off_behind_any_step_all_is_undone),
 		cmocka_unit_test(down_does_not_ask_for_an_order),
 		cmocka_unit_test(sync_makes_what_up_would_make),
@@ -817,7 +817,7 @@ int main(void)
 		cmocka_unit_test(nothing_to_sync_is_nothing_to_do),
 		cmocka_unit_test(repair_puts_back_what_is_gone),
 		cmocka_unit_test(repair_leaves_a_link_down),
-		cmocka_unit_test(two_tunnels_in_any_order),
+		cmocka_unit_test(fc11_two_tunnels_in_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
