@@ -45,6 +45,8 @@ struct tunnel_case {
 	int hook_code;    /* of the last hook that failed */
 	int failures;     /* that did not end it */
 	bool tells_patch; /* what the device gets is printed, peer by peer */
+	bool adopts;      /* what another program brought up, to take it down: what cannot be
+			     chosen is not told */
 };
 
 void tunnel_case_init(struct tunnel_case *c, const struct tunnel_options *o);

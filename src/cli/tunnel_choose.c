@@ -285,7 +285,7 @@ static int choose_table(struct tunnel_case *c)
 
 static void tell(struct tunnel_case *c, const struct diag *why)
 {
-	if (why->severity != DIAG_NONE)
+	if (why->severity != DIAG_NONE && !c->adopts)
 		c->hands.tell(c->hands.ctx, why);
 }
 
@@ -305,7 +305,7 @@ static int choose_rules(struct tunnel_case *c)
 	tell(c, &foreign);
 	status = dns_decide(c->t, c->name, c->o->quick, &c->dns, &dns);
 	tell(c, &dns);
-	if (status < 0 && c->o->quick)
+	if (status < 0 && c->o->quick && !c->adopts)
 		return tunnel_case_fail(c, "DNS cannot be set");
 	return 0;
 }

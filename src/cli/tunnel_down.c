@@ -10,6 +10,7 @@
 #include "cli/stop.h"
 #include "cli/tunnel_sync.h"
 #include "cli/tunnel_up.h"
+#include "cli/wg_device.h"
 #include "control/devices.h"
 #include "net/observe.h"
 
@@ -85,6 +86,42 @@ static int meet_stranger(struct tunnel_case *c)
 					c->name, usual);
 	fprintf(stderr, "[!] %s is not up\n", c->name);
 	return 0;
+}
+
+static int own_all(struct tunnel_case *c, const struct items *found)
+{
+	int status = journal_begin(&c->j, JOURNAL_UPPED, c->at.path, c->choice.engine);
+
+	for (size_t i = 0; status == 0 && i < found->count; ++i)
+		status = journal_own(&c->j, &found->rows[i]);
+	if (status == 0)
+		return 0;
+	(void)journal_remove(&c->j); /* it says that nothing is owned */
+	return tunnel_case_fail(c, "the journal of %s: %s", c->name, strerror(-status));
+}
+
+/* wg-quick takes down whatever link of that kind the file is named after: one that came up before
+ * this program took the other one's place, too. */
+static int take_over(struct tunnel_case *c)
+{
+	struct model running;
+	struct items found;
+	int code;
+
+	model_init(&running);
+	items_init(&found);
+	c->adopts = true;
+	if (wg_device_get(c->name, &running) < 0)
+		code = tunnel_case_fail(c, "`%s' is not a WireGuard interface", c->name);
+	else
+		code = tunnel_case_decide(c, true, running.fwmark);
+	if (code == 0 && !plan_adopt(c->t, &c->facts.network, &c->choice, &found))
+		code = tunnel_case_fail(c, "out of memory");
+	if (code == 0)
+		code = own_all(c, &found);
+	items_done(&found);
+	model_done(&running);
+	return code;
 }
 
 static int fail_down(struct tunnel_case *c, int status, const struct diag *why)
@@ -180,10 +217,11 @@ static int down(struct tunnel_case *c)
 	code = tunnel_case_lock(c);
 	if (code)
 		return code;
-	if (!c->j.found)
-		return c->o->quick
-			       ? tunnel_case_fail(c, "`%s' is not a WireGuard interface", c->name)
-			       : meet_stranger(c);
+	if (!c->j.found && !c->o->quick)
+		return meet_stranger(c);
+	code = c->j.found ? 0 : take_over(c);
+	if (code)
+		return code;
 	if (c->j.phase != JOURNAL_UPPED)
 		fprintf(stderr, "[!] %s was left half done by an earlier command: taking it down\n",
 			c->name);

@@ -572,3 +572,25 @@ def names_reach_no_shell(lab):
     owner.run("down", "home", check=False)
     owner.wait_ends()
     assert not (WORK / "canary").exists()
+
+
+# --- what others brought up ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("allowed", ["10.9.0.0/24, fd09::/64, 10.20.0.0/16", BOTH])
+@scenario(seconds=90)
+def wg_quick_takes_down_what_the_stock_one_brought_up(lab, allowed):
+    """On a host where ours takes the other one's place while tunnels are up."""
+    owner = Owner(lab)
+    owner.file(interface="Address = 10.9.0.1/24, fd09::1/64\nDNS = 10.9.0.2\nPostDown = echo gone", allowed=allowed)
+    # The stock one leaves this switch on; what it was before nobody knows any more.
+    pathlib.Path("/proc/sys/net/ipv4/conf/all/src_valid_mark").write_text("1")
+    before = owner.look()
+    environment = {**os.environ, "WG_QUICK_USERSPACE_IMPLEMENTATION": "warrend"}
+    subprocess.run(["/usr/bin/wg-quick", "up", "home"], env=environment, check=True)
+    (host.BIN / "wg-quick").symlink_to(warren_path())
+    done = subprocess.run(["wg-quick", "down", "home"], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0 and done.stdout == "gone\n", done
+    nothing_changed(owner, before)
+    done = subprocess.run(["wg-quick", "down", "home"], text=True, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, "wg-quick: `home' is not a WireGuard interface\n")
