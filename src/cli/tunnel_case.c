@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/spawn.h"
 #include "cli/check_out.h"
 #include "cli/colour.h"
@@ -158,16 +159,40 @@ static int refuse_hooks(const struct tunnel_case *c)
 				c->at.path);
 }
 
+/* Values that wg-quick hands to ip as they are, and ip refuses. */
+static bool has_refused_values(const struct findings *f)
+{
+	static const char *const ids[] = { "bad-address", "bad-mtu", "bad-table" };
+
+	for (size_t i = 0; i < f->count; ++i)
+		for (size_t j = 0; j < ELEMENTS(ids); ++j)
+			if (f->items[i].severity == DIAG_ERROR &&
+			    strcmp(f->items[i].id, ids[j]) == 0)
+				return true;
+	return false;
+}
+
+static bool is_too_bad(const struct tunnel_case *c)
+{
+	const struct findings *f = &c->run.findings;
+
+	if (c->o->quick)
+		return has_refused_values(f);
+	return (findings_count(f, DIAG_ERROR) || c->run.left_out) && !c->o->force;
+}
+
 static int judge(struct tunnel_case *c, bool strict)
 {
-	const size_t errors = findings_count(&c->run.findings, DIAG_ERROR) + c->run.left_out;
 	const bool refused = strict && c->hooks_refused && has_hooks(c->t);
-	const bool ends = strict && errors && !c->o->quick && !c->o->force;
+	const bool ends = strict && is_too_bad(c);
 
 	print_findings(c, ends || refused);
 	if (refused)
 		return refuse_hooks(c);
-	return ends ? tunnel_case_fail(c, "nothing was done; --force goes on all the same") : 0;
+	if (!ends)
+		return 0;
+	return tunnel_case_fail(c, "nothing was done%s",
+				c->o->quick ? "" : "; --force goes on all the same");
 }
 
 int tunnel_case_load(struct tunnel_case *c, bool host, bool strict)

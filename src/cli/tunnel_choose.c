@@ -201,12 +201,31 @@ int tunnel_case_resolve(struct tunnel_case *c)
 
 /* What is chosen */
 
+/* The first that the kernel would take; NULL: there is none. */
+static const struct host_route *default_route(const struct host_network *n, uint8_t family)
+{
+	const struct host_route *best = NULL;
+
+	for (size_t i = 0; i < n->route_count; ++i) {
+		const struct host_route *r = &n->routes[i];
+
+		if (r->dst.ip.family == family && r->dst.bits == 0 && r->link && !r->dead &&
+		    r->table == HOST_TABLE_MAIN && (!best || r->metric < best->metric))
+			best = r;
+	}
+	return best;
+}
+
 static uint32_t default_mtu(const struct host_network *n)
 {
-	const struct host_link *link = host_default_link(n, FAMILY_V4);
+	const struct host_route *r = default_route(n, FAMILY_V4);
+	const struct host_link *link;
 
-	if (!link)
-		link = host_default_link(n, FAMILY_V6);
+	if (!r)
+		r = default_route(n, FAMILY_V6);
+	if (!r || r->mtu)
+		return r ? r->mtu : 0;
+	link = host_link_by_index(n, r->link);
 	return link ? link->mtu : 0;
 }
 
