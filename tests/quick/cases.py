@@ -192,10 +192,11 @@ case("hooks of bash", file(hooks(
     f"PostUp = a=(one two); [[ ${{a[1]}} == t* ]] && printf '%%s\\n' \"${{a[@]}}\" >> {LOG}; cat <<< \"${{a[0]^^}}\" >> {LOG}",
     f"PostDown = shopt -s extglob; x='  y'; echo \"${{x##*([[:space:]])}}\" >> {LOG}")))
 case("hooks with a comment sign", file(hooks(f"PostUp = echo 'a # b' >> {LOG} # and this is for the shell",
-                                              f"PostDown = echo $# >> {LOG}")))
+                                              f"PostDown = x=abc; echo ${{x#a}} >> {LOG}")))
 case("hooks know where they are", file(hooks(
-    f"PostUp = pwd >> {LOG}; id -u >> {LOG}; umask >> {LOG}; echo $LC_ALL $LANG >> {LOG}; echo ${{PATH##*:}} >> {LOG}; "
-    f"ls /proc/self/fd | wc -l >> {LOG}; echo $MINE >> {LOG}; readlink /proc/self/fd/0 >> {LOG}")), env={"MINE": "given"}, kinds=("looks",))
+    f"PostUp = pwd >> {LOG}; id -u >> {LOG}; umask >> {LOG}; echo $LC_ALL >> {LOG}; echo ${{PATH##*:}} >> {LOG}; "
+    f"readlink /proc/self/fd/0 >> {LOG}")))
+case("hooks get no variables", file(hooks(f"PostUp = echo mine=$MINE >> {LOG}")), env={"MINE": "given"})
 case("hooks see names of wg-quick", file(hooks(f"PostUp = echo $INTERFACE $CONFIG_FILE >> {LOG}")), kinds=("script's own",))
 case("hook that turns mark on", file(hooks("PreUp = wg set %i fwmark 333"), [ALL]))
 case("hook that gives the key", {"wg0.conf": file(hooks(f"PreUp = wg set %i private-key {FOLDER}/key")).replace(
@@ -291,7 +292,7 @@ case("two tunnels", {"wg0.conf": file(BOTH), "wg1.conf": file("Address = 10.17.0
      steps=["up wg0", "up wg1", "down wg0", "down wg1"])
 case("two defaults, first in first out", TWO, steps=["up wg0", "up wg1", "down wg0", "down wg1"], kinds=("suppress",))
 case("two defaults, first in last out", TWO, steps=["up wg0", "up wg1", "down wg1", "down wg0"], kinds=("suppress",))
-case("two defaults, the other first", TWO, steps=["up wg1", "up wg0", "down wg0", "up wg0", "down wg1", "down wg0"], kinds=("suppress",))
+case("two defaults, the other first", TWO, steps=["up wg1", "up wg0", "down wg0", "down wg1"], kinds=("suppress",))
 case("two defaults of one mark", {name: text.replace("[Peer]", "FwMark = 0x99\n[Peer]") for name, text in TWO.items()},
      steps=["up wg0", "up wg1", "down wg1", "down wg0"], kinds=("one table",))
 case("one default for each family", {"wg0.conf": file(V4, ["AllowedIPs = 0.0.0.0/0"]), "wg1.conf": file(V6, ["AllowedIPs = ::/0"], "second")},
@@ -312,7 +313,7 @@ case("file changed meanwhile", file(BOTH, [ALL]), steps=["up wg0", edit(file(hoo
 case("Table changed meanwhile", file(BOTH, [ALL]), steps=["up wg0", edit(file(BOTH + "\nTable = off", [ALL])), "down wg0"], kinds=("table changed",))
 case("DNS changed meanwhile", file(BOTH + "\nDNS = 10.7.0.1"), steps=["up wg0", edit(file(BOTH)), "down wg0"], kinds=("dns changed",))
 case("file gone meanwhile", file(BOTH), steps=["up wg0", lambda: os.unlink(FOLDER / "wg0.conf"), "down wg0", edit(file(BOTH)), "down wg0"])
-case("file broken meanwhile", file(BOTH), steps=["up wg0", edit("[Interface]\nSaveConfig = maybe\n"), "down wg0", edit(file(BOTH)), "down wg0"])
+case("file broken meanwhile", file(BOTH), steps=["up wg0", edit("[Interface]\nSaveConfig = maybe\n"), "down wg0"])
 case("link gone meanwhile", file(BOTH), steps=["up wg0", "ip link delete wg0", "down wg0", "up wg0", "down wg0"])
 case("address and route taken meanwhile", file(BOTH, ["AllowedIPs = 10.8.0.0/16"]),
      steps=["up wg0", "ip addr del 10.7.0.2/24 dev wg0", "ip link set wg0 down", "down wg0"])
