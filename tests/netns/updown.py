@@ -73,6 +73,11 @@ class Owner:
     def down(self, name="home", *options, **more):
         return self.run("down", name, *options, **more)
 
+    def works(self, *addresses):
+        """All of them answer. More than once asked: of what waits for a handshake the oldest is dropped when too much does."""
+        for address in addresses:
+            wait_until(lambda: self.ns.ping(address, wait=0.5) == 1, 60, f"{address} answers")
+
     def engines(self, name="home"):
         """Those of a tunnel, the monitor first."""
         found = []
