@@ -35,7 +35,7 @@ static const char *const kinds[] = { [HOST_UNICAST] = "unicast",
 				     [HOST_PROHIBIT] = "prohibit",
 				     [HOST_THROW] = "throw" };
 
-static void usage(const char *what)
+static _Noreturn void usage(const char *what)
 {
 	fprintf(stderr, "route: not understood: %s\n", what ? what : "nothing");
 	exit(2);
@@ -72,7 +72,6 @@ static enum host_route_kind kind(const char *word)
 		if (strcmp(kinds[i], word) == 0)
 			return (enum host_route_kind)i;
 	usage(word);
-	return HOST_UNICAST;
 }
 
 static struct item parse_route(char **words)

@@ -89,13 +89,14 @@ static void answer(struct kernel *k, const struct nlmsghdr *request, int what)
 	const uint8_t family = *(const uint8_t *)mnl_nlmsg_get_payload(request);
 	const uint32_t seq = request->nlmsg_seq;
 
+	memset(k->out, 0, sizeof(k->out));
 	k->len = 0;
 	k->numbers[k->requests] = seq;
 	k->asked[k->requests++] = (uint16_t)(type << 8 | family);
 	if (what == STALE)
 		put_row(k, type, family, 0, seq - 1);
 	else if (what == GARBAGE)
-		k->len = 5;
+		k->len = 4; /* all zero */
 	else if (what >= 0)
 		put_row(k, type, family, what == CHANGED ? NLM_F_DUMP_INTR : 0, seq);
 	if (what == LATE) {
