@@ -225,7 +225,7 @@ rule add table 255 pref 4294967295
 """.strip().splitlines()
 
 
-@scenario()
+@scenario(seconds=120)
 def sees_rules_as_ip_does(lab):
     ns = lab.namespace()
     for family in ("-4", "-6"):
@@ -327,7 +327,7 @@ def removing(line):
     return line.replace(" add ", " del ", 1)
 
 
-@scenario(seconds=120)
+@scenario(seconds=240)
 def what_is_added_reads_as_what_ip_adds(lab):
     """Byte for byte, both while they are there and after each is gone again."""
     ours, theirs = tunnel_host(lab), tunnel_host(lab)
@@ -348,7 +348,7 @@ def what_is_added_reads_as_what_ip_adds(lab):
     assert told(ours) == before
 
 
-@scenario(seconds=120)
+@scenario(seconds=240)
 def there_is_no_error_but_what_is_there_is_told(lab):
     ns = tunnel_host(lab)
     before = told(ns)
@@ -363,7 +363,7 @@ def there_is_no_error_but_what_is_there_is_told(lab):
     assert told(ns) == before
 
 
-@scenario()
+@scenario(seconds=120)
 def only_what_is_ours_is_removed(lab):
     """Of what is alike on the host: other metrics, tables, priorities, marks, prefixes."""
     ns = tunnel_host(lab)
@@ -562,7 +562,7 @@ CHANGES = ["tuntap add t1 mode tun", "link set t1 up", "link set t1 mtu 1300", "
            "link set wg9 name wg0", "link del wg0"]
 
 
-@scenario(seconds=120)
+@scenario(seconds=240)
 def watch_hears_of_every_change(lab):
     ns = tunnel_host(lab)
     watch = Watch(lab, ns)
@@ -572,7 +572,7 @@ def watch_hears_of_every_change(lab):
         watch.drain(ns)
 
 
-@scenario(seconds=120)
+@scenario(seconds=240)
 def watch_hears_when_its_link_moves_away(lab):
     ns, other = tunnel_host(lab), lab.namespace()
     watch = Watch(lab, ns)
@@ -581,7 +581,7 @@ def watch_hears_when_its_link_moves_away(lab):
     watch.wait()
 
 
-@scenario(seconds=120)
+@scenario(seconds=240)
 def watch_that_lost_events_says_changed_and_goes_on(lab):
     ns = tunnel_host(lab)
     watch = Watch(lab, ns)
