@@ -291,7 +291,9 @@ static const struct page pages[] = {
 		       "zone for wg0, `/etc/nftables.conf`, ufw's route rules. For now "
 		       "restart the tunnel, which makes them again:\n"
 		       "    wg-quick down wg0; wg-quick up wg0",
-		.warren = "`warren keep` puts back what a reload takes away.",
+		.warren = "`warren keep wg0` hears of each change to nftables and puts back the "
+			  "tables and rules of the tunnel. Where something removes them again and "
+			  "again it says what does, and then tries more and more rarely.",
 		.related = "G5 D3 D9",
 	},
 	{

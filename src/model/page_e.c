@@ -119,6 +119,10 @@ static const struct page pages[] = {
 		       "to be run every 30 seconds with the name of the tunnel. When the "
 		       "client can be reached at all times, the server may also call it: "
 		       "then its new address is learned by itself.",
+		.warren = "`warren keep wg0`, which the unit `warren@wg0` runs, notices within "
+			  "half a minute of traffic that nothing comes back, asks for the name "
+			  "again and goes to the new address. No timer: an idle tunnel is not "
+			  "woken. `#: Reresolve = no` turns it off.",
 		.related = "A11 E8 E12 B10",
 	},
 	{
@@ -135,6 +139,8 @@ static const struct page pages[] = {
 		.fix = "Write the address that works as the endpoint, or a name that has "
 		       "only that kind of record. Try it at once:\n"
 		       "    wg set wg0 peer 'SERVER_KEY' endpoint 192.0.2.1:51820",
+		.warren = "`warren keep wg0` tries every address of the name, of both families, "
+			  "15 seconds each while there is traffic, until one answers.",
 		.related = "E7 E9 D16",
 	},
 	{
@@ -204,6 +210,9 @@ static const struct page pages[] = {
 		       "Leave `ListenPort` out of clients' files. A keepalive that is longer "
 		       "than the router's UDP timer (often 30 s), or none, also lets the "
 		       "state end.",
+		.warren = "`warren keep wg0` takes another source port when no address of the "
+			  "endpoint answers, unless the file has a `ListenPort`: then it stays, "
+			  "since others may call it.",
 		.related = "E7 E6 E13 I1",
 	},
 	{

@@ -88,6 +88,11 @@ static const struct page pages[] = {
 		       "    ManageForeignRoutingPolicyRules=no\n"
 		       "    ManageForeignRoutes=no\n"
 		       "then `systemctl restart systemd-networkd` and the tunnel once more.",
+		.warren =
+			"`warren keep wg0`, which the unit `warren@wg0` runs, hears of each rule, "
+			"route and address that goes and puts back those of the tunnel at once. "
+			"Until then nothing leaves beside the tunnel: its table refuses what has "
+			"no way.",
 		.related = "D15 G4 G8",
 	},
 	{

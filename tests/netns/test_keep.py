@@ -1,13 +1,16 @@
 """warren keep: what others break is put right, and peers that do not answer are sought. All with real packets."""
 import os
+import pathlib
 import re
 import signal
 import socket
 import subprocess
 import time
 
+import pytest
+
 import host
-from harness import WORK, scenario, wait_until
+from harness import WORK, processes, scenario, wait_until, warren_path
 from updown import Capture, Owner, cmdline, unlike
 
 BOTH = "0.0.0.0/0, ::/0"
@@ -92,6 +95,14 @@ def engines(owner):
     return [pid for pid in owner.engines() if cmdline(pid)[1:2] == ["run"]]
 
 
+def journal():
+    return "".join(path.read_text() for path in pathlib.Path("/run/warren").glob("home*.journal"))
+
+
+def owner_hooks():
+    return [pid for pid in processes() if cmdline(pid)[:2] == ["sleep", "60"]]
+
+
 def put_back(read, seconds=60):
     """What read() gives now, and a function that waits until it does again."""
     was = read()
@@ -163,6 +174,73 @@ def file_that_is_wrong_ends_it(lab):
     assert not unlike(before, owner.look())
 
 
+def needs_sync():
+    done = subprocess.run([warren_path(), "sync"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if "there is no command" in done.stdout:
+        pytest.skip("warren has no sync yet")
+
+
+@scenario(seconds=120)
+def a22_file_that_changes_is_applied(lab):
+    """A22: by an editor that writes a new file, by one that writes into it, and by SIGHUP; the session goes on."""
+    needs_sync()
+    owner, _far, keeper, before = begin(lab)
+    reach(owner)
+    shown = lambda: owner.ns.run("wg", "show", "home", "allowed-ips") + "".join(host.routes())
+    handshake = owner.ns.run("wg", "show", "home", "latest-handshakes")
+    for number, way in enumerate(("replace", "write")):
+        keeper.settled()
+        path = host.FOLDER / "home.conf"
+        text = path.read_text().replace("AllowedIPs = ", f"AllowedIPs = 10.77.{number}.0/24, ")
+        if way == "replace":
+            new = host.FOLDER / "new.conf"
+            new.write_text(text)
+            os.chmod(new, 0o600)
+            new.rename(path)
+        else:
+            path.write_text(text)
+        wait_until(lambda: shown().count(f"10.77.{number}.0/24") == 2, 60, "it is applied")
+    keeper.process.send_signal(signal.SIGHUP)
+    keeper.settled()
+    assert owner.ns.run("wg", "show", "home", "latest-handshakes") == handshake
+    keeper.stop()
+
+
+@scenario(seconds=120)
+def file_that_changes_into_a_wrong_one_changes_nothing(lab):
+    needs_sync()
+    owner, _far, keeper, _before = begin(lab)
+    reach(owner)
+    seen = lambda: (host.routes(), host.addresses(), host.devices())
+    was = seen()
+    path = host.FOLDER / "home.conf"
+    path.write_text(path.read_text() + "Bogus = 1\n")
+    keeper.wait_log("cannot be applied")
+    assert seen() == was
+    reach(owner)
+    keeper.stop()
+
+
+@scenario(seconds=120)
+def down_that_was_killed_half_way_is_finished(lab):
+    """Whoever wanted it down gets it down, and keep does not bring it up again."""
+    owner, _far, keeper, before = begin(lab, interface="Address = 10.9.0.1/24, fd09::1/64\nPreDown = sleep 60")
+    keeper.settled()
+    process = lab.start(owner.ns, "warren", "down", "home", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: "phase down" in journal(), 60, "it is on its way down")
+    owner.file()  # without the hook
+    process.kill()
+    process.wait()
+    for pid in owner_hooks():
+        os.kill(pid, signal.SIGKILL)
+    assert keeper.wait_end(100) == 0, keeper.log()
+    owner.wait_ends()
+    del before["files"]
+    after = owner.look()
+    del after["files"]
+    assert not unlike(before, after)
+
+
 # --- what others remove -----------------------------------------------------------------------------
 
 
@@ -199,7 +277,7 @@ def g5_routes_and_addresses_that_are_flushed_are_put_back(lab):
 
 @scenario(seconds=120)
 def d15_firewall_that_is_flushed_is_put_back(lab):
-    """D15, F-P14: a reload deletes all rules and writes its own."""
+    """D15: a reload deletes all rules and writes its own."""
     owner, _far, keeper, before = begin(lab, allowed=BOTH, interface="""Address = 10.9.0.1/24, fd09::1/64
 #: KillSwitch = yes""")
     reach(owner)
@@ -216,7 +294,7 @@ def d15_firewall_that_is_flushed_is_put_back(lab):
 
 @scenario(seconds=180)
 def fp1_engine_that_is_dead_with_its_monitor_comes_back(lab):
-    """F-P1, F-C1: link, addresses and routes went with it; meanwhile nothing leaves in the clear."""
+    """F-P1: link, addresses and routes went with it; meanwhile nothing leaves in the clear."""
     owner, _far, keeper, before = begin(lab, allowed=BOTH)
     owner.router.address("lo", "198.51.100.7/32")
     reach(owner)

@@ -283,9 +283,87 @@ static void retries_rows(void **state)
 	}
 }
 
+/* Two families, one address twice, and something that is neither. */
+static int lookup_many(const char *host, const char *service, const struct addrinfo *hints,
+		       struct addrinfo **ret)
+{
+	static struct {
+		struct sockaddr_in6 six;
+		struct sockaddr_in four[2];
+		struct sockaddr odd;
+	} at;
+	static struct addrinfo rows[5];
+
+	(void)host;
+	(void)service;
+	assert_int_equal(hints->ai_family, AF_UNSPEC);
+	at.six = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(7) };
+	at.six.sin6_addr.s6_addr[0] = 0xfd;
+	for (int i = 0; i < 2; ++i)
+		at.four[i] = (struct sockaddr_in){ .sin_family = AF_INET,
+						   .sin_port = htons(7),
+						   .sin_addr.s_addr =
+							   htonl(0xc0000201U + (unsigned int)i) };
+	at.odd.sa_family = AF_UNIX;
+	rows[0] = (struct addrinfo){ .ai_addr = (void *)&at.six, .ai_addrlen = sizeof(at.six) };
+	rows[1] = (struct addrinfo){ .ai_addr = &at.odd, .ai_addrlen = sizeof(at.odd) };
+	rows[2] = (struct addrinfo){ .ai_addr = (void *)&at.four[0], .ai_addrlen = 16 };
+	rows[3] = rows[2];
+	rows[4] = (struct addrinfo){ .ai_addr = (void *)&at.four[1], .ai_addrlen = 16 };
+	for (int i = 0; i < 4; ++i)
+		rows[i].ai_next = &rows[i + 1];
+	*ret = rows;
+	return 0;
+}
+
+static void keep_all(struct addrinfo *found)
+{
+	(void)found;
+}
+
+static void all_addresses_of_a_name(void **state)
+{
+	struct endpoint found[4];
+	const char *reason;
+	struct resolver r;
+	size_t count;
+
+	(void)state;
+	resolver_init(&r);
+	r.lookup = lookup_many;
+	r.free = keep_all;
+	assert_int_equal(resolve_every(&r, "x", "7", found, 4, &count, &reason), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(found[0].ip.family, FAMILY_V6);
+	assert_int_equal(found[1].ip.bytes[3], 1);
+	assert_int_equal(found[2].ip.bytes[3], 2);
+	assert_int_equal(resolve_every(&r, "x", "7", found, 2, &count, &reason), 0);
+	assert_int_equal(count, 2);
+}
+
+static void all_addresses_are_asked_for_once(void **state)
+{
+	static const int errors[] = { EAI_AGAIN, 0 };
+	struct endpoint found[4];
+	const char *reason;
+	struct resolver r;
+	size_t count = 9;
+
+	(void)state;
+	resolver_fake(&r, errors);
+	assert_int_equal(resolve_every(&r, "x", "7", found, 4, &count, &reason), -1);
+	assert_int_equal(dns.lookups, 1);
+	assert_int_equal(count, 0);
+	assert_string_equal(reason, gai_strerror(EAI_AGAIN));
+	assert_int_equal(resolve_every(&r, "x", "7", found, 4, &count, &reason), 0);
+	assert_int_equal(count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(all_addresses_of_a_name),
+		cmocka_unit_test(all_addresses_are_asked_for_once),
 		cmocka_unit_test(retry_rows),
 		cmocka_unit_test(waits_grow),
 		cmocka_unit_test(forever_is_forever),
