@@ -50,7 +50,6 @@ struct keep {
 	enum keep_work work;
 	bool is_up;
 	bool stops; /* told to end */
-	bool wants_sync;
 	bool ends;
 	int code;
 	unsigned int dirty; /* enum keep_part */
@@ -113,7 +112,7 @@ static void load_peers(struct keep *k)
 	if (file_load(&f, k->at->path) < 0)
 		return; /* as they were */
 	diags_init(&diags);
-	if (!tunnel_read(&f, &t, &diags) || !keep_peers_load(&k->peers, &t, now_boot()))
+	if (!tunnel_read(&f, &t, &diags) || !keep_peers_load(&k->peers, &t))
 		log_line(LOG_ERROR, "out of memory");
 	tunnel_done(&t);
 	diags_done(&diags);
@@ -146,7 +145,7 @@ static void begin_keeping(struct keep *k)
 		log_line(LOG_WARN, "%s cannot be watched: %s", journal_host.run,
 			 strerror(-k->folder_numbers[FOLDER_JOURNAL]));
 	k->is_up = true;
-	load_peers(k);
+	keep_peers_begin(&k->peers, now_boot());
 	soon(k, KEEP_ALL);
 	notify_manager("READY=1");
 	log_line(LOG_INFO, "up, and kept so");
@@ -164,7 +163,7 @@ static void job_is_over(struct keep *k, int code)
 
 	k->job = 0;
 	if (work == KEEP_DOWN || (work == KEEP_UP && code && !k->is_up)) {
-		end(k, code);
+		end(k, k->stops && work == KEEP_UP ? 0 : code); /* taken back, as was asked for */
 		return;
 	}
 	if (k->stops) {
@@ -173,8 +172,10 @@ static void job_is_over(struct keep *k, int code)
 	}
 	if (work == KEEP_UP && !k->is_up)
 		begin_keeping(k);
-	if (work == KEEP_SYNC)
+	if (work == KEEP_SYNC) {
 		load_peers(k);
+		keep_peers_begin(&k->peers, now_boot());
+	}
 	if (work == KEEP_SYNC && code)
 		log_line(LOG_WARN, "the file cannot be applied; the tunnel stays as it was");
 	if (work == KEEP_REPAIR && code)
@@ -258,6 +259,14 @@ static void look_at_owned(struct keep *k, const struct journal *j, unsigned int 
 		start(k, KEEP_REPAIR, mend);
 }
 
+/* A command that was killed leaves its number behind. */
+static bool is_at_work(const char *name)
+{
+	const pid_t holder = journal_holder(&journal_host, name);
+
+	return holder > 0 && (kill(holder, 0) == 0 || errno != ESRCH);
+}
+
 /* Half done and nobody at work on it: whoever was, is gone. */
 static void finish(struct keep *k, const struct journal *j)
 {
@@ -279,7 +288,7 @@ static void look(struct keep *k, uint64_t now)
 	if (status == -ENOENT) {
 		log_line(LOG_INFO, "taken down");
 		end(k, 0);
-	} else if (status < 0 || journal_holder(&journal_host, k->at->name)) {
+	} else if (status < 0 || is_at_work(k->at->name)) {
 		k->dirty = parts;
 		k->look_due = now + BUSY;
 	} else if (j.phase != JOURNAL_UPPED) {
@@ -293,7 +302,6 @@ static void look(struct keep *k, uint64_t now)
 
 static void sync_file(struct keep *k)
 {
-	k->wants_sync = false;
 	k->sync_due = TIME_NEVER;
 	if (access(k->at->path, R_OK) == 0) /* else it is being replaced, or gone */
 		start(k, KEEP_SYNC, 0);
@@ -346,8 +354,12 @@ static void hear_folders(struct keep *k)
 		which = ~0U;
 	if (has_news(k, which, FOLDER_FILE))
 		k->sync_due = now_boot() + SETTLE_FILE;
-	if (has_news(k, which, FOLDER_JOURNAL))
+	if (has_news(k, which, FOLDER_JOURNAL)) {
 		soon(k, KEEP_NETWORK);
+		if (!k->job && is_at_work(k->at->name))
+			k->sync_due =
+				TIME_NEVER; /* what the file says is that command's business */
+	}
 	if (has_news(k, which, FOLDER_ETC) || has_news(k, which, FOLDER_RESOLVED) ||
 	    has_news(k, which, FOLDER_MANAGER)) {
 		soon(k, KEEP_DNS);
@@ -490,6 +502,8 @@ int keep_loop(const struct tunnel_path *at)
 		log_line(LOG_ERROR, "nothing can be kept here: %s", strerror(-status));
 		end(&k, EXIT_FAILURE);
 	} else {
+		load_peers(&k);
+		keep_peers_foresee(&k.peers);
 		start(&k, KEEP_UP, 0);
 		if (!k.job)
 			end(&k, EXIT_FAILURE);

@@ -91,7 +91,7 @@ static bool take_peer(const struct keep_peers *p, const struct tunnel *t, size_t
 	return ret->host && ret->service;
 }
 
-bool keep_peers_load(struct keep_peers *p, const struct tunnel *t, uint64_t now)
+bool keep_peers_load(struct keep_peers *p, const struct tunnel *t)
 {
 	struct keep_peer *rows = calloc(t->model.peer_count + 1, sizeof(*rows));
 	size_t count = 0;
@@ -113,9 +113,15 @@ bool keep_peers_load(struct keep_peers *p, const struct tunnel *t, uint64_t now)
 	free_rows(p->rows, p->count);
 	p->rows = rows;
 	p->count = count;
-	p->phase = count ? KEEP_PHASE_CALM : KEEP_PHASE_OFF;
-	p->due = count ? now : TIME_NEVER;
+	p->phase = KEEP_PHASE_OFF;
+	p->due = TIME_NEVER;
 	return true;
+}
+
+void keep_peers_begin(struct keep_peers *p, uint64_t now)
+{
+	p->phase = p->count ? KEEP_PHASE_CALM : KEEP_PHASE_OFF;
+	p->due = p->count ? now : TIME_NEVER;
 }
 
 /* The device */
@@ -229,46 +235,73 @@ static bool needs(const struct keep_peer *row, uint64_t now)
 	return row->verdict == SILENCE_SILENT || (row->is_name && !endpoint_is_set(&row->used));
 }
 
-/* Whoever needs something gets it, or its name is asked for. */
-static void help(struct keep_peers *p, uint64_t now)
+/* Asks for the names of these rows. */
+static void ask(struct keep_peers *p, bool (*whose)(const struct keep_peer *row, uint64_t now),
+		uint64_t now)
 {
-	struct keep_question *questions;
+	struct keep_question *questions = calloc(p->count + 1, sizeof(*questions));
 	size_t count = 0;
 
-	if (p->names.fd >= 0)
-		return; /* they have their turn when that is answered */
-	questions = calloc(p->count, sizeof(*questions));
-	for (size_t i = 0; questions && i < p->count; ++i) {
-		struct keep_peer *row = &p->rows[i];
-
-		if (!needs(row, now))
-			continue;
-		if (row->is_name)
-			questions[count++] = (struct keep_question){ i, row->host, row->service };
-		else
-			mend(p, row, NULL, 0, now);
-	}
+	for (size_t i = 0; questions && i < p->count; ++i)
+		if (p->rows[i].is_name && whose(&p->rows[i], now))
+			questions[count++] =
+				(struct keep_question){ i, p->rows[i].host, p->rows[i].service };
 	if (count && keep_names_ask(&p->names, questions, count) < 0)
-		for (size_t i = 0; i < count; ++i) /* no process, no descriptor: later */
-			p->rows[questions[i].number].rest =
-				now + mend_failed(&p->rows[questions[i].number].mend);
+		for (size_t i = 0; i < count; ++i) { /* no process, no descriptor: later */
+			struct keep_peer *row = &p->rows[questions[i].number];
+
+			row->rest = now + mend_failed(&row->mend);
+		}
 	free(questions);
 }
 
+static bool anybody(const struct keep_peer *row, uint64_t now)
+{
+	(void)row;
+	(void)now;
+	return true;
+}
+
+void keep_peers_foresee(struct keep_peers *p)
+{
+	ask(p, anybody, 0);
+}
+
+/* Whoever needs something gets it, or its name is asked for first. */
+static void help(struct keep_peers *p, uint64_t now)
+{
+	if (p->names.fd >= 0)
+		return; /* they have their turn when that is answered */
+	for (size_t i = 0; i < p->count; ++i)
+		if (!p->rows[i].is_name && needs(&p->rows[i], now))
+			mend(p, &p->rows[i], NULL, 0, now);
+	ask(p, needs, now);
+}
+
+/* Without an answer what is known from before is tried, and another port. */
 static void take_answer(struct keep_peers *p, const struct keep_answer *a, uint64_t now)
 {
 	struct keep_peer *row = &p->rows[a->number];
-	const bool first = !row->mend.failed;
+	const unsigned int failed = row->mend.failed;
+	uint64_t rest = now;
 
 	if (a->count) {
-		mend(p, row, a->found, a->count, now);
-		return;
+		memcpy(row->found, a->found, sizeof(row->found));
+		row->found_count = a->count;
 	}
-	row->rest = now + mend_failed(&row->mend);
-	if (first)
+	if (!needs(row, now))
+		return;
+	if (!a->count)
+		rest = now + mend_failed(&row->mend);
+	if (!a->count && !failed)
 		log_line(LOG_WARN,
 			 "the name %s: %s; it is asked for again until there is an answer",
 			 row->host, a->reason);
+	if (row->found_count || endpoint_is_set(&row->used))
+		mend(p, row, row->found, row->found_count, now);
+	if (!a->count)
+		row->mend.failed = failed + 1;
+	row->rest = row->rest > rest ? row->rest : rest;
 }
 
 /* Phases */

@@ -35,6 +35,8 @@ struct keep_peer {
 	bool is_there; /* on the device */
 	bool was_seen; /* silence and verdict hold something */
 	struct endpoint used;
+	struct endpoint found[KEEP_NAMES_FOUND]; /* what the name had when it was last answered */
+	size_t found_count;
 	uint64_t handshake; /* wall clock */
 	struct silence silence;
 	enum silence_verdict verdict;
@@ -65,7 +67,12 @@ struct keep_peers {
 void keep_peers_init(struct keep_peers *p, const char *link);
 void keep_peers_done(struct keep_peers *p);
 /* Those of a file; what is known of a peer that stays is kept. False: out of memory. */
-MUST_CHECK bool keep_peers_load(struct keep_peers *p, const struct tunnel *t, uint64_t now);
+MUST_CHECK bool keep_peers_load(struct keep_peers *p, const struct tunnel *t);
+/* Asks for all names before the tunnel is there: name servers behind it answer only while it works,
+ * and what they said then can be tried when they do not. */
+void keep_peers_foresee(struct keep_peers *p);
+/* The tunnel is up: from now on they are cared for. */
+void keep_peers_begin(struct keep_peers *p, uint64_t now);
 /* When something is to be done without an event; TIME_NEVER. */
 MUST_CHECK uint64_t keep_peers_due(const struct keep_peers *p);
 void keep_peers_tick(struct keep_peers *p, uint64_t now); /* it is due */

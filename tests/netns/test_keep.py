@@ -164,6 +164,21 @@ def down_in_the_middle_of_a_storm_of_repairs(lab):
 
 
 @scenario(seconds=120)
+def told_to_end_while_it_comes_up(lab):
+    owner = Owner(lab)
+    owner.file(interface="Address = 10.9.0.1/24, fd09::1/64\nPreUp = sleep 60")
+    before = owner.look()
+    keeper = Keeper(owner, ready=False)
+    wait_until(owner_hooks, 60, "the hook runs")
+    for pid in owner_hooks():
+        keeper.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGKILL)
+    assert keeper.wait_end() == 0, keeper.log()
+    assert not unlike(before, owner.look())
+
+
+@scenario(seconds=120)
 def file_that_is_wrong_ends_it(lab):
     owner = Owner(lab)
     owner.file(more="[Interface]\nBogus = 1\n")
@@ -403,6 +418,21 @@ def e8_every_address_of_a_name_is_tried(lab):
     keeper = Keeper(owner)
     print(f"found after {reach(owner, 120):.0f} s")
     keeper.wait_log("trying 10.1.0.2:51820")
+    keeper.stop()
+
+
+@scenario(seconds=180)
+def e8_addresses_are_known_when_names_are_not(lab):
+    """The name servers are behind the tunnel that does not work."""
+    owner = Owner(lab)
+    owner.far()
+    hosts("fd01::2 vpn.example", "10.1.0.2 vpn.example")
+    block(owner.router, "meta l4proto udp ip6 daddr fd01::2")
+    owner.file(endpoint=NAMED, allowed=BOTH)
+    keeper = Keeper(owner)
+    keeper.settled()
+    hosts()
+    reach(owner, 150)
     keeper.stop()
 
 
