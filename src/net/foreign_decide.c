@@ -40,6 +40,15 @@ static bool is_ours(const struct ruleset_chain *c)
 	return strncmp(c->table, "warren-", 7) == 0 || strncmp(c->table, "wg-quick-", 9) == 0;
 }
 
+/* Names become words of a command: what nobody would call a chain is left alone. */
+static bool is_plain(const char *name)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   "_-.";
+
+	return name[0] != '\0' && name[0] != '-' && strspn(name, good) == strlen(name);
+}
+
 static bool uses_family(const struct tunnel *t, uint8_t family)
 {
 	for (size_t i = 0; i < t->addresses.count; ++i) {
@@ -163,6 +172,8 @@ static bool search(const struct search *s, const struct wish *w)
 		const struct ruleset_chain *c = &s->set->chains[i];
 
 		if (c->hook != w->hook || is_ours(c) || !drops(s, w, c, NULL))
+			continue;
+		if (!is_plain(c->table) || !is_plain(c->name))
 			continue;
 		if (!(c->owned && strcmp(c->table, "firewalld") == 0 ? add_zones(s, w)
 								     : add_place(s, w, c)))

@@ -226,6 +226,14 @@ static void places_by_nft(void **state)
 		  SET("{\"chain\":{\"family\":\"ip\",\"table\":\"nat\",\"name\":\"in\",\"type\":"
 		      "\"nat\",\"hook\":\"input\",\"policy\":\"drop\"}}"),
 		  "" }, /* what does not filter */
+		{ FORWARD,
+		  SET("{\"chain\":{\"family\":\"ip\",\"table\":\"t\",\"name\":\"x; flush ruleset\","
+		      "\"type\":\"filter\",\"hook\":\"forward\",\"policy\":\"drop\"}}"),
+		  "" }, /* a name that would be more than one */
+		{ FORWARD,
+		  SET("{\"chain\":{\"family\":\"ip\",\"table\":\"-t\",\"name\":\"x\","
+		      "\"type\":\"filter\",\"hook\":\"forward\",\"policy\":\"drop\"}}"),
+		  "" },
 		/* a table that its owner keeps for itself */
 		{ FORWARD OPEN,
 		  SET(TABLE(",\"flags\":[\"owner\",\"persist\"]") CHAIN("forward", "drop")
