@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/quick.h"
 #include "cli/replace_file.h"
+#include "cli/run_file.h"
 #include "cli/save.h"
 #include "cli/tunnel_path.h"
 #include "cli/wg_device.h"
@@ -15,6 +16,7 @@
 #include "config/tunnel_save.h"
 #include "control/devices.h"
 #include "device/harden.h"
+#include "net/journal.h"
 #include "net/observe.h"
 
 /* The port that everybody takes: a host that chooses one hits it once in 28000 times. */
@@ -30,6 +32,10 @@ struct save {
 	struct model device;
 	struct host_facts host;
 	struct prefix *addresses;
+	struct journal journal;    /* only looked at */
+	struct config_file before; /* what the file said when it became what runs */
+	struct tunnel base;
+	bool has_base;
 };
 
 static int fail(const struct save *s, const char *words)
@@ -145,6 +151,49 @@ static bool is_given(const struct host_link *link, const struct tunnel *t, const
 	return false;
 }
 
+/* A tunnel of ours noted it at `up', `sync' and `save'. */
+static int read_base(struct save *s)
+{
+	struct diags ignored;
+	struct buffer b;
+	bool done = true;
+
+	if (journal_peek(&s->journal, &journal_host, s->path->name) < 0)
+		return EXIT_SUCCESS;
+	buffer_init(&b);
+	diags_init(&ignored);
+	if (run_file_read(&s->journal, RUN_FILE_BASE, &b) == 0 &&
+	    file_parse(&s->before, "", b.bytes, b.len) == 0) {
+		done = tunnel_read(&s->before, &s->base, &ignored);
+		s->has_base = done && !ignored.errors;
+	}
+	if (s->has_base && (b.len != s->file.len || memcmp(b.bytes, s->file.bytes, b.len) != 0))
+		fprintf(stderr,
+			"[!] %s was edited since %s became what it says: the edits stay, and "
+			"`warren sync %s' applies\n    them; the rest is saved\n",
+			s->path->path, s->path->name, s->path->name);
+	diags_done(&ignored);
+	buffer_done(&b);
+	return done ? EXIT_SUCCESS : fail_memory(s);
+}
+
+/* From now on this is what was not edited. A base with edits in it stays: they are still to come.
+ */
+static void note_base(struct save *s, const struct buffer *b)
+{
+	struct buffer before;
+	bool edited;
+
+	if (!s->has_base)
+		return;
+	buffer_init(&before);
+	file_write(&s->before, &before);
+	edited = before.len != s->file.len || memcmp(before.bytes, s->file.bytes, before.len) != 0;
+	if (!edited && run_file_write(&s->journal, RUN_FILE_BASE, b) < 0)
+		run_file_remove(&s->journal, RUN_FILE_BASE);
+	buffer_done(&before);
+}
+
 static int look_at_host(struct save *s, struct tunnel_running *r)
 {
 	const struct host_network *n = &s->host.network;
@@ -164,6 +213,7 @@ static int look_at_host(struct save *s, struct tunnel_running *r)
 		.port_is_chosen = port_is_chosen(s->device.listen_port),
 		.mark_is_chosen = mark_is_chosen(s),
 		.mtu = link ? link->mtu : 0,
+		.base = s->has_base ? &s->base : NULL,
 	};
 	for (size_t i = 0; link && i < n->address_count; ++i)
 		if (n->addresses[i].link == link->index &&
@@ -223,26 +273,43 @@ static int save(struct save *s)
 	if (!code)
 		code = read_device(s);
 	if (!code)
+		code = read_base(s);
+	if (!code)
 		code = look_at_host(s, &running);
 	if (code)
 		return code;
 	buffer_init(&b);
 	code = tunnel_save(&s->file, &s->tunnel, &running, &b) ? write_file(s, &b) : fail_memory(s);
+	if (!code)
+		note_base(s, &b);
 	buffer_done(&b);
 	return code;
 }
 
 int save_tunnel(const struct tunnel_call *call, const struct tunnel_path *path)
 {
-	struct save s = { .call = call, .path = path };
+	struct save s = {
+		.call = call,
+		.path = path,
+		.journal = { .run = -1,
+			     .state = -1,
+			     .fd = -1,
+			     .state_fd = -1,
+			     .lock = -1,
+			     .shared = -1 },
+	};
 	int code;
 
+	tunnel_init(&s.base);
 	tunnel_init(&s.tunnel);
 	diags_init(&s.diags);
 	model_init(&s.device);
 	host_facts_init(&s.host);
 	code = save(&s);
 	free(s.addresses);
+	tunnel_done(&s.base);
+	file_done(&s.before);
+	journal_done(&s.journal);
 	host_facts_done(&s.host);
 	model_done(&s.device);
 	diags_done(&s.diags);

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/run_file.h"
 #include "cli/stop.h"
 #include "cli/tunnel_sync.h"
 
@@ -31,8 +32,8 @@ enum news { NEWS_NONE, NEWS_APPLIED = 'A', NEWS_KEPT = 'K', NEWS_UNDONE = 'U', N
 static bool place_of(const struct journal *j, struct sockaddr_un *ret)
 {
 	*ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	return snprintf(ret->sun_path, PATH_ROOM, "%s/%s.confirm", journal_host.run, j->base) <
-	       PATH_ROOM;
+	return snprintf(ret->sun_path, PATH_ROOM, "%s/%s" RUN_FILE_CONFIRM, journal_host.run,
+			j->base) < PATH_ROOM;
 }
 
 static int64_t now_ms(void)
@@ -140,13 +141,7 @@ static enum news settle(struct sync *s, char answer)
 			(void)tunnel_case_fail(s->c, "not all of it could be taken back");
 		return status < 0 ? NEWS_FAILED : NEWS_UNDONE;
 	}
-	status = journal_phase(&s->c->j, JOURNAL_UPPED);
-	if (status < 0) {
-		(void)tunnel_case_fail(s->c, "the journal: %s", strerror(-status));
-		return NEWS_FAILED;
-	}
-	sync_record_remove(&s->c->j);
-	return NEWS_KEPT;
+	return sync_finish(s) ? NEWS_FAILED : NEWS_KEPT;
 }
 
 static enum news guard(struct guard *g)

@@ -1,13 +1,9 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/rows.h"
 #include "cli/conf_patch.h"
+#include "cli/run_file.h"
 #include "cli/show_fields.h"
 #include "cli/tunnel_sync.h"
 
@@ -20,13 +16,6 @@
 #define REMOVE "remove "
 #define OWN "own "
 #define DEVICE "device\n"
-
-enum { RECORD_MAX = 256 << 20, RECORD_NAME = JOURNAL_BASE + 16 };
-
-static void record_name(const struct journal *j, const char *end, char ret[static RECORD_NAME])
-{
-	(void)snprintf(ret, RECORD_NAME, "%s.sync%s", j->base, end); /* fits */
-}
 
 static void put_item(struct buffer *b, const char *word, const struct item *i)
 {
@@ -67,63 +56,15 @@ static bool put_all(struct buffer *b, const struct sync *s)
 	return put_device(b, s) && buffer_ok(b);
 }
 
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len) {
-		const ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
-
-/* Whole or not at all: it gets its name when it is written. */
-static int put_file(const struct journal *j, const struct buffer *b)
-{
-	char name[RECORD_NAME], temporary[RECORD_NAME];
-	int fd, status;
-
-	record_name(j, "", name);
-	record_name(j, ".tmp", temporary);
-	(void)unlinkat(j->run, temporary, 0); /* of a killed one; we have the lock */
-	fd = openat(j->run, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	status = write_all(fd, b->bytes, b->len);
-	if (close(fd) < 0 && status == 0)
-		status = -errno;
-	if (status == 0 && renameat(j->run, temporary, j->run, name) < 0)
-		status = -errno;
-	if (status < 0)
-		(void)unlinkat(j->run, temporary, 0); /* the failure before it counts */
-	return status;
-}
-
 int sync_record_write(const struct sync *s)
 {
 	struct buffer b;
 	int status;
 
 	buffer_init(&b);
-	status = put_all(&b, s) ? put_file(&s->c->j, &b) : -ENOMEM;
+	status = put_all(&b, s) ? run_file_write(&s->c->j, RUN_FILE_SYNC, &b) : -ENOMEM;
 	buffer_done(&b);
 	return status;
-}
-
-void sync_record_remove(const struct journal *j)
-{
-	static const char *const ends[] = { ".sync", ".sync.tmp", ".confirm" };
-	char name[RECORD_NAME];
-
-	for (size_t i = 0; i < ELEMENTS(ends); ++i) {
-		(void)snprintf(name, sizeof(name), "%s%s", j->base, ends[i]); /* fits */
-		(void)unlinkat(j->run, name, 0); /* without the journal's phase it means nothing */
-	}
 }
 
 /* Reading */
@@ -228,45 +169,13 @@ static int parse(struct sync *s, struct text rest)
 	return status ? status : take_device(s, &rest);
 }
 
-static int read_all(int fd, struct buffer *b)
-{
-	char piece[65536];
-	ssize_t n;
-
-	while ((n = read(fd, piece, sizeof(piece))) != 0) {
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			buffer_append(b, piece, (size_t)n);
-		if (b->len > RECORD_MAX)
-			return -EFBIG;
-	}
-	explicit_bzero(piece, sizeof(piece));
-	return buffer_ok(b) ? 0 : -ENOMEM;
-}
-
-/* Nobody but root may have written it. */
-static bool is_ours(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-	       !(st.st_mode & 077);
-}
-
 int sync_record_read(struct sync *s)
 {
-	char name[RECORD_NAME];
 	struct buffer b;
-	int fd, status;
+	int status;
 
-	record_name(&s->c->j, "", name);
-	fd = openat(s->c->j.run, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
 	buffer_init(&b);
-	status = is_ours(fd) ? read_all(fd, &b) : -EPERM;
-	(void)close(fd); /* only read */
+	status = run_file_read(&s->c->j, RUN_FILE_SYNC, &b);
 	if (status == 0)
 		status = parse(s, (struct text){ b.bytes, b.len });
 	buffer_done(&b);

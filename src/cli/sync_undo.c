@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/patch_print.h"
+#include "cli/run_file.h"
 #include "cli/tunnel_sync.h"
 #include "cli/wg_device.h"
 #include "control/devices.h"
@@ -109,7 +110,7 @@ int sync_undo(struct sync *s)
 	first = first ? first : status;
 	status = journal_phase(&s->c->j, JOURNAL_UPPED);
 	if (status == 0)
-		sync_record_remove(&s->c->j);
+		run_file_remove(&s->c->j, RUN_FILE_SYNC);
 	return first ? first : status;
 }
 

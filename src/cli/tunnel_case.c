@@ -14,6 +14,7 @@
 #include "cli/check_out.h"
 #include "cli/colour.h"
 #include "cli/out.h"
+#include "cli/run_file.h"
 #include "cli/stop.h"
 #include "cli/tunnel_hands.h"
 #include "cli/tunnel_sync.h"
@@ -280,10 +281,22 @@ int tunnel_case_recover(struct tunnel_case *c)
 		c->name);
 	if (c->j.phase == JOURNAL_SYNC && tunnel_sync_recover(c) == 0 && if_nametoindex(c->name))
 		return 0; /* it is up, as it was before that */
+	run_file_remove_all(&c->j);
 	status = apply_recover(&c->j, &c->hands, &why);
 	if (status == 0)
 		return 0;
 	tunnel_case_say(c, &why);
 	return tunnel_case_fail(c, "what is left of %s is still in its journal; try again",
 				c->name);
+}
+
+void tunnel_case_note_base(struct tunnel_case *c)
+{
+	struct buffer b;
+
+	buffer_init(&b);
+	buffer_append(&b, c->run.files[0].bytes, c->run.files[0].len);
+	if (!buffer_ok(&b) || run_file_write(&c->j, RUN_FILE_BASE, &b) < 0)
+		run_file_remove(&c->j, RUN_FILE_BASE); /* a save then knows of no edits */
+	buffer_done(&b);
 }

@@ -69,6 +69,9 @@ MUST_CHECK int tunnel_case_resolve(struct tunnel_case *c);
  * running device; has_mark false: none is known. */
 MUST_CHECK int tunnel_case_decide(struct tunnel_case *c, bool has_mark, uint32_t mark);
 
+/* The tunnel runs as its file says now: what is edited later can be told from that (cli/save.h). */
+void tunnel_case_note_base(struct tunnel_case *c);
+
 /* "PROGRAM: text", and the hint below it. */
 void tunnel_case_say(const struct tunnel_case *c, const struct diag *why);
 MUST_CHECK int tunnel_case_fail(const struct tunnel_case *c, const char *format, ...) PRINTF(2, 3);

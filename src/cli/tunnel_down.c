@@ -6,9 +6,9 @@
 
 #include "base/text.h"
 #include "cli/quick.h"
+#include "cli/run_file.h"
 #include "cli/save.h"
 #include "cli/stop.h"
-#include "cli/tunnel_sync.h"
 #include "cli/tunnel_up.h"
 #include "cli/wg_device.h"
 #include "control/devices.h"
@@ -175,7 +175,7 @@ static int apply(struct tunnel_case *c, const struct plan *p)
 	if (status == 0 || (status == -ECANCELED && c->j.owned.count == 0)) {
 		int removed;
 
-		sync_record_remove(&c->j);
+		run_file_remove_all(&c->j);
 		removed = journal_remove(&c->j);
 		status = status ? status : removed;
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/patch_print.h"
+#include "cli/run_file.h"
 #include "cli/stop.h"
 #include "cli/tunnel_engine.h"
 #include "cli/tunnel_hands.h"
@@ -315,7 +316,7 @@ int sync_apply(struct sync *s)
 	if (status == 0)
 		status = journal_phase(&s->c->j, JOURNAL_SYNC);
 	if (status < 0) {
-		sync_record_remove(&s->c->j);
+		run_file_remove(&s->c->j, RUN_FILE_SYNC);
 		return tunnel_case_fail(s->c, "how to take it back cannot be written down: %s",
 					strerror(-status));
 	}
@@ -323,16 +324,14 @@ int sync_apply(struct sync *s)
 	return status < 0 ? fail_sync(s, status, &why) : 0;
 }
 
-static int finish(struct sync *s)
+int sync_finish(struct sync *s)
 {
-	int code = sync_apply(s), status;
+	const int status = journal_phase(&s->c->j, JOURNAL_UPPED);
 
-	if (code)
-		return code;
-	status = journal_phase(&s->c->j, JOURNAL_UPPED);
 	if (status < 0)
 		return tunnel_case_fail(s->c, "the journal: %s", strerror(-status));
-	sync_record_remove(&s->c->j);
+	run_file_remove(&s->c->j, RUN_FILE_SYNC);
+	tunnel_case_note_base(s->c);
 	return 0;
 }
 
@@ -344,11 +343,15 @@ static int act(struct sync *s)
 		print_plan(s);
 	if (is_nothing(&s->plan)) {
 		fprintf(stderr, "[!] %s is what %s says\n", s->c->name, s->c->at.path);
+		if (!dry)
+			tunnel_case_note_base(s->c);
 		return 0;
 	}
 	if (dry)
 		return 0;
-	return s->options->confirm ? sync_apply_confirmed(s) : finish(s);
+	if (s->options->confirm)
+		return sync_apply_confirmed(s);
+	return sync_apply(s) ? EXIT_FAILURE : sync_finish(s);
 }
 
 static int sync_all(struct sync *s)

@@ -43,12 +43,12 @@ MUST_CHECK int tunnel_sync_recover(struct tunnel_case *c);
 MUST_CHECK int sync_record_write(const struct sync *s);
 /* Into plan, before and running, which are inited. -ENOENT: there is none; -EBADMSG: not whole. */
 MUST_CHECK int sync_record_read(struct sync *s);
-void sync_record_remove(const struct journal *j);
 /* Takes all of the plan back, whatever of it was done, last first, and goes on behind what fails;
  * then the journal is that of a tunnel that is up. 0 or the first error, which was told. */
 MUST_CHECK int sync_undo(struct sync *s);
 /* The plan as written; failing, nothing has changed. Exit code. */
 MUST_CHECK int sync_apply(struct sync *s);
+MUST_CHECK int sync_finish(struct sync *s); /* and it stays */
 /* The same, and back again unless somebody says in time that it may stay. Exit code; does not
  * return in the process that was asked to do it. */
 MUST_CHECK int sync_apply_confirmed(struct sync *s);

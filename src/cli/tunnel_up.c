@@ -165,6 +165,8 @@ static int apply(struct tunnel_case *c, const struct plan *p)
 		(void)journal_remove(&c->j); /* it says that nothing is owned */
 	if (status == 0)
 		status = journal_phase(&c->j, JOURNAL_UPPED);
+	if (status == 0)
+		tunnel_case_note_base(c);
 	return status < 0 ? fail_up(c, status, &why) : 0;
 }
 

@@ -15,6 +15,7 @@ struct group {
 	const struct model_peer *running; /* NULL: it is gone */
 	bool is_plain;                    /* one section, no signs */
 	bool is_rewritten;                /* what it took and gave back leaves the file */
+	bool is_edited;                   /* by somebody, since it became what runs */
 };
 
 /* One prefix as the file has it. */
@@ -109,6 +110,100 @@ static void make_groups(struct peers *p)
 			g->is_plain = false;
 		p->group_of[p->order[i]] = g - p->groups;
 	}
+}
+
+/* What was edited. Peers of the file and of what it said before, both by key. */
+
+static bool same_texts(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_lists(const struct model_peer *a, const struct model_peer *b)
+{
+	if (a->allowed_count != b->allowed_count || a->replace_allowed != b->replace_allowed)
+		return false;
+	for (size_t i = 0; i < a->allowed_count; ++i)
+		if (!prefix_equal(&a->allowed[i].prefix, &b->allowed[i].prefix) ||
+		    a->allowed[i].remove != b->allowed[i].remove)
+			return false;
+	return true;
+}
+
+static bool same_peer(const struct tunnel *a, size_t x, const struct tunnel *b, size_t y)
+{
+	const struct model_peer *m = &a->model.peers[x], *n = &b->model.peers[y];
+	const struct tunnel_peer *p = &a->peers[x], *q = &b->peers[y];
+
+	return memcmp(&m->preshared_key, &n->preshared_key, sizeof(m->preshared_key)) == 0 &&
+	       m->keepalive == n->keepalive && same_lists(m, n) &&
+	       same_texts(p->endpoint_host, q->endpoint_host) &&
+	       p->endpoint_port == q->endpoint_port &&
+	       same_texts(p->endpoint_service, q->endpoint_service);
+}
+
+/* The sections of a key, [*at, end) of the order; they come in the order of their keys. */
+static size_t find_base(const struct tunnel *base, const size_t *order,
+			const struct key_public *key, size_t *at)
+{
+	const struct model *m = &base->model;
+	size_t end;
+
+	while (*at < m->peer_count &&
+	       memcmp(&m->peers[order[*at]].public_key, key, sizeof(*key)) < 0)
+		++*at;
+	for (end = *at; end < m->peer_count &&
+			memcmp(&m->peers[order[end]].public_key, key, sizeof(*key)) == 0;)
+		++end;
+	return end;
+}
+
+static void find_edits(struct peers *p, const struct tunnel *base, const size_t *base_order)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->group_count; ++i) {
+		struct group *g = &p->groups[i];
+		const struct key_public *key = &p->t->model.peers[p->order[g->first]].public_key;
+		const size_t end = find_base(base, base_order, key, &at);
+
+		g->is_edited = end - at != g->count;
+		for (size_t k = 0; k < g->count && !g->is_edited; ++k)
+			g->is_edited =
+				!same_peer(p->t, p->order[g->first + k], base, base_order[at + k]);
+	}
+}
+
+/* A peer that somebody took out of the file is not new, although it runs. */
+static void forget_dropped(struct peers *p, const struct tunnel *base, const size_t *base_order,
+			   const size_t *device_order)
+{
+	const struct model *device = p->s->r->device;
+	size_t at = 0;
+
+	for (size_t i = 0; i < device->peer_count; ++i) {
+		const size_t peer = device_order[i];
+
+		if (p->s->is_new[peer] &&
+		    find_base(base, base_order, &device->peers[peer].public_key, &at) > at)
+			p->s->is_new[peer] = false;
+	}
+}
+
+static bool see_edits(struct peers *p, const size_t *device_order)
+{
+	const struct tunnel *base = p->s->r->base;
+	size_t *base_order;
+
+	if (!base)
+		return true;
+	base_order = sorted_peers(&base->model);
+	if (!base_order)
+		return false;
+	find_edits(p, base, base_order);
+	forget_dropped(p, base, base_order, device_order);
+	free(base_order);
+	return true;
 }
 
 /* Both are sorted by key: which peer of the device is which group; the others are new. */
@@ -284,8 +379,9 @@ static void decide_mentions(struct peers *p)
 		for (size_t i = first; i < end; ++i) {
 			const struct mention *m = &p->mentions[i];
 
-			p->keep[m->peer][m->row] =
-				file == running || p->group_of[m->peer] == running;
+			p->keep[m->peer][m->row] = file == running ||
+						   p->group_of[m->peer] == running ||
+						   p->groups[p->group_of[m->peer]].is_edited;
 		}
 	}
 }
@@ -497,7 +593,8 @@ static void decide(struct peers *p)
 		for (size_t i = 0; i < p->group_count; ++i) {
 			struct group *g = &p->groups[i];
 
-			if (g->is_rewritten || (g->running && (g->is_plain || is_unchanged(p, g))))
+			if (g->is_rewritten || g->is_edited ||
+			    (g->running && (g->is_plain || is_unchanged(p, g))))
 				continue;
 			g->is_rewritten = true;
 			again = true;
@@ -507,6 +604,8 @@ static void decide(struct peers *p)
 
 static void edit_group(struct peers *p, const struct group *g)
 {
+	if (g->is_edited)
+		return;
 	if (!g->running) {
 		for (size_t i = g->first; i < g->first + g->count; ++i)
 			drop_section(p, p->order[i]);
@@ -558,6 +657,7 @@ void save_peers(struct save *s)
 	if (peers_init(&p, s) && device_order) {
 		make_groups(&p);
 		match_groups(&p, device_order);
+		s->failed = s->failed || !see_edits(&p, device_order);
 		list_mentions(&p);
 		list_owned(&p);
 		decide(&p);

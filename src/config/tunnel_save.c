@@ -200,18 +200,30 @@ static bool same_key(const struct key_private *a, const struct key_private *b)
 	       (a->bytes[KEY_LEN - 1] | 0xc0) == (b->bytes[KEY_LEN - 1] | 0xc0);
 }
 
+static bool is_key_edited(const struct tunnel *base, const struct tunnel *now)
+{
+	return base && (base->model.has_private_key != now->model.has_private_key ||
+			memcmp(&base->model.private_key, &now->model.private_key,
+			       sizeof(now->model.private_key)) != 0);
+}
+
 static void set_key(struct save *s)
 {
 	const struct model *file = &s->t->model, *device = s->r->device;
 	char text[TEXT_KEY_BASE64];
 
-	if (!device->has_private_key ||
+	if (!device->has_private_key || is_key_edited(s->r->base, s->t) ||
 	    (file->has_private_key && same_key(&file->private_key, &device->private_key)) ||
 	    (!file->has_private_key && save_hooks_have(s->t, "private-key")))
 		return;
 	text_base64_from_key(device->private_key.bytes, text);
 	set_interface(s, KEYS_PRIVATE_KEY, text);
 	explicit_bzero(text, sizeof(text));
+}
+
+static uint16_t port_of(const struct tunnel *t)
+{
+	return t->model.has_listen_port ? t->model.listen_port : 0;
 }
 
 static void set_port(struct save *s)
@@ -222,19 +234,25 @@ static void set_port(struct save *s)
 	char text[16];
 
 	if (!port || s->t->listen_service || (has && port == file->listen_port) ||
-	    (!has && s->r->port_is_chosen))
+	    (s->r->base && port_of(s->r->base) != port_of(s->t)) || (!has && s->r->port_is_chosen))
 		return;
 	(void)snprintf(text, sizeof(text), "%u", port); /* fits */
 	set_interface(s, KEYS_LISTEN_PORT, text);
 }
 
+static uint32_t mark_of(const struct tunnel *t)
+{
+	return t->model.has_fwmark ? t->model.fwmark : 0;
+}
+
 static void set_mark(struct save *s)
 {
-	const uint32_t file = s->t->model.has_fwmark ? s->t->model.fwmark : 0;
+	const uint32_t file = mark_of(s->t);
 	const uint32_t mark = s->r->device->fwmark;
 	char text[16];
 
-	if (mark == file || (!file && s->r->mark_is_chosen))
+	if (mark == file || (!file && s->r->mark_is_chosen) ||
+	    (s->r->base && mark_of(s->r->base) != file))
 		return;
 	(void)snprintf(text, sizeof(text), "0x%" PRIx32, mark); /* fits */
 	set_interface(s, KEYS_FWMARK, mark ? text : NULL);
@@ -246,24 +264,28 @@ static void set_mtu(struct save *s)
 
 	if (!s->t->mtu || !s->r->mtu || s->r->mtu == s->t->mtu)
 		return;
+	if (s->r->base && s->r->base->mtu != s->t->mtu)
+		return;
 	(void)snprintf(text, sizeof(text), "%" PRIu32, s->r->mtu); /* fits */
 	set_interface(s, KEYS_MTU, text);
-}
-
-static bool is_on_link(const struct save *s, const struct prefix *p)
-{
-	if (s->r->no_ipv6 && p->ip.family == FAMILY_V6)
-		return true;
-	for (size_t i = 0; i < s->r->address_count; ++i)
-		if (prefix_equal(&s->r->addresses[i], p))
-			return true;
-	return false;
 }
 
 static bool is_in_file(const struct tunnel *t, const struct prefix *p)
 {
 	for (size_t i = 0; i < t->addresses.count; ++i)
 		if (prefix_equal(&t->addresses.rows[i].prefix, p))
+			return true;
+	return false;
+}
+
+static bool is_on_link(const struct save *s, const struct prefix *p)
+{
+	if (s->r->no_ipv6 && p->ip.family == FAMILY_V6)
+		return true;
+	if (s->r->base && !is_in_file(s->r->base, p))
+		return true; /* an edit */
+	for (size_t i = 0; i < s->r->address_count; ++i)
+		if (prefix_equal(&s->r->addresses[i], p))
 			return true;
 	return false;
 }
@@ -285,7 +307,8 @@ static void set_addresses(struct save *s)
 		for (size_t i = 0; i < rows->count; ++i)
 			keep[i] = is_on_link(s, &rows->rows[i].prefix);
 		for (size_t i = 0; i < s->r->address_count; ++i)
-			if (!is_in_file(s->t, &s->r->addresses[i]))
+			if (!is_in_file(s->t, &s->r->addresses[i]) &&
+			    !(s->r->base && is_in_file(s->r->base, &s->r->addresses[i])))
 				more[list.more_count++] = s->r->addresses[i];
 		save_list(s, &list);
 	}

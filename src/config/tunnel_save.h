@@ -19,6 +19,10 @@
  * end, peers that are gone leave with the comments above and inside them. A key that a hook sets is
  * not written down, and neither is what the host chose: a port or a mark that the file does not
  * have.
+ *
+ * Where it is known what the file said when it became what runs, what somebody edited since stays
+ * as it was edited (A20): a key that differs, a peer that differs, came or went. What runs is only
+ * written over what the edits left alone.
  */
 struct tunnel_running {
 	const struct model *device;     /* a state */
@@ -29,6 +33,7 @@ struct tunnel_running {
 	bool port_is_chosen; /* a listen port that the file does not have came from the host */
 	bool mark_is_chosen; /* likewise the mark */
 	uint32_t mtu;        /* 0: unknown */
+	const struct tunnel *base; /* what the file said then; NULL: unknown */
 };
 
 /*

@@ -145,6 +145,40 @@ def what_cannot_be_saved_changes_nothing(lab):
     assert done.returncode == 1 and done.stderr == "warren: save must be run as root\n"
 
 
+@scenario(seconds=90)
+@pytest.mark.parametrize("name", ["warren", "wg-quick"])
+def a20_edits_survive_save_config(lab, name):
+    """Somebody edits the file while the tunnel is up, somebody else adds a peer live: both are there afterwards."""
+    private_directory(FOLDER)
+    os.chmod(FOLDER, 0o700)
+    lab.mounts = pathlib.Path("/proc/self/mounts").read_text()
+    ann, bob, eve, own = Keys(), Keys(), Keys(), Keys()
+    text = example(ann, bob, own).replace("DNS =", "# DNS =").replace("SaveConfig = false", "SaveConfig = true")
+    text = text.replace("PostUp =", "# PostUp =").replace("Endpoint = localhost:5\n", "")
+    FILE.write_text(text)
+    FILE.chmod(0o600)
+    environment = {**os.environ, "WG_QUICK_USERSPACE_IMPLEMENTATION": str(WORK / "warrend"), "PATH": os.environ["PATH"]}
+    (WORK / "warrend").symlink_to(warren_path())
+    up = ["up", "--engine", "user", "wga"] if name == "warren" else ["up", "wga"]
+    save(*up, name=name, env=environment)
+    subprocess.run(["wg", "set", "wga", "peer", eve.public, "allowed-ips", "10.7.0.9/32"], check=True)
+    subprocess.run(["wg", "set", "wga", "peer", ann.public, "remove"], check=True)
+    edited = text.replace("10.7.0.3/32", "10.7.0.3/32, 10.30.0.0/16").replace("since May", "since June")
+    FILE.write_text(edited)
+    done = save("down", "wga", name=name)
+    assert "was edited" in done.stderr
+    after = FILE.read_text()
+    assert "10.30.0.0/16" in after and "since June" in after and eve.public in after and ann.public not in after
+    assert edited.split("# Ann")[0] in after and not any(pathlib.Path("/run/warren").glob("wga*"))
+    save(*up, name=name, env=environment)  # nothing edited: as ever
+    subprocess.run(["wg", "set", "wga", "peer", eve.public, "remove"], check=True)
+    done = save("save", "wga", name=name)
+    assert "was edited" not in done.stderr and eve.public not in FILE.read_text()
+    last = FILE.read_text()
+    save("down", "wga", name=name)
+    assert FILE.read_text() == last
+
+
 @scenario(seconds=60)
 def fp7_no_space_left(lab):
     """The tmpfs has no room for a second copy."""

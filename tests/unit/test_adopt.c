@@ -144,6 +144,7 @@ static void what_is_not_its_own_stays_out(void **state)
 	items_init(&i);
 	assert_true(adopt_items("wg1", "kernel", 51820, &h.network, NULL, &others));
 	assert_int_equal(others.count, 6);
+	assert_int_equal(others.rows[3].rule.priority, 32764);
 	assert_true(adopt_items("wg0", "warren run", 51820, &h.network, &others, &i));
 	for (size_t k = 0; k < i.count; ++k) {
 		assert_int_not_equal(i.rows[k].kind, ITEM_RULE);

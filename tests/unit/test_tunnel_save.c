@@ -461,6 +461,78 @@ static void without_ipv6_its_addresses_stay(void **state)
 	world_done(&w);
 }
 
+/* What somebody edited while it was up, and what was changed on the device meanwhile: both stay. */
+static void a20_edits_stay(void **state)
+{
+	static const char base[] =
+		HEAD "ListenPort = 1\nMTU = 1400\nAddress = 10.0.0.1/24, 10.1.0.1/24\n"
+		     "\n# Ann\n" PEER_A "\n# Bob\n" PEER_B;
+	static const struct {
+		const char *what;
+		const char *file;
+		const char *runs;
+		const char *saved;
+	} rows[] = {
+		{ "nothing edited: what runs is saved", base,
+		  HEAD "ListenPort = 2\nMTU = 1300\n" PEER_A,
+		  HEAD "ListenPort = 2\nMTU = 1300\n\n# Ann\n" PEER_A },
+		{ "an edited port stays, another MTU is saved",
+		  HEAD "ListenPort = 9\nMTU = 1400\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1300\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 9\nMTU = 1300\n" PEER_A PEER_B },
+		{ "a new peer of the file stays, and one of the device comes",
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A PEER_B "[Peer]\nPublicKey = " OTHER
+		       "\n",
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A PEER_B "[Peer]\nPublicKey = " PSK "\n",
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A PEER_B "[Peer]\nPublicKey = " OTHER
+		       "\n\n[Peer]\nPublicKey = " PSK "\n" },
+		{ "a peer that was taken out does not come back",
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_B },
+		{ "an edited peer stays as it was edited, also if it is gone from the device",
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A "PersistentKeepalive = 5\n" PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_B "Endpoint = 192.0.2.1:5\n",
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A "PersistentKeepalive = 5\n" PEER_B
+		       "Endpoint = 192.0.2.1:5\n" },
+		{ "addresses: one came, one went, one was given live",
+		  HEAD
+		  "ListenPort = 1\nMTU = 1400\nAddress = 10.0.0.1/24, 10.2.0.1/24\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1400\nAddress = 10.0.0.1/24, 10.1.0.1/24, "
+		       "10.3.0.1/24\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1400\nAddress = 10.0.0.1/24, 10.2.0.1/24\n"
+		       "Address = 10.3.0.1/24\n" PEER_A PEER_B },
+		{ "an edited key",
+		  "[Interface]\nPrivateKey = " OTHER "\nListenPort = 1\nMTU = 1400\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A PEER_B,
+		  "[Interface]\nPrivateKey = " OTHER
+		  "\nListenPort = 1\nMTU = 1400\n" PEER_A PEER_B },
+	};
+	struct world before;
+
+	(void)state;
+	world_init(&before, base, strlen(base));
+	for (size_t i = 0; i < ELEMENTS(rows); ++i) {
+		struct prefix addresses[16];
+		struct tunnel_running r;
+		struct world file, runs;
+		struct model device;
+		struct buffer b;
+
+		world_init(&file, rows[i].file, strlen(rows[i].file));
+		world_init(&runs, rows[i].runs, strlen(rows[i].runs));
+		running_of(&runs, &device, addresses, &r);
+		r.base = &before.tunnel;
+		save(&file, &r, &b);
+		assert_bytes(rows[i].what, &b, rows[i].saved, strlen(rows[i].saved));
+		buffer_done(&b);
+		model_done(&device);
+		world_done(&runs);
+		world_done(&file);
+	}
+	world_done(&before);
+}
+
 /* Random files and devices. */
 
 static bool chance(uint64_t *seed, uint64_t n)
@@ -691,6 +763,7 @@ static void random_models(void **state)
 		assert_bytes("unchanged", &b, text.bytes, text.len);
 		buffer_done(&b);
 		change_state(&seed, &device);
+		r.base = chance(&seed, 2) ? &w.tunnel : NULL; /* the same: nothing was edited */
 		save(&w, &r, &b);
 		assert_saved(&b, &r, &device);
 		assert_comments_stay(&w, &b);
@@ -756,6 +829,7 @@ int main(void)
 		cmocka_unit_test(fc11_what_the_device_does_not_tell_stays),
 		cmocka_unit_test(chosen_by_the_host),
 		cmocka_unit_test(without_ipv6_its_addresses_stay),
+		cmocka_unit_test(a20_edits_stay),
 		cmocka_unit_test(random_models),
 		cmocka_unit_test(many_peers),
 	};
