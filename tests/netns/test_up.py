@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -453,15 +454,44 @@ def reboot_in_the_middle(lab):
 
 
 @scenario(seconds=60)
-def a1_dns_that_fails_leaves_the_tunnel_up(lab):
+def a1_dns_that_fails_ends_wg_quick_only(lab):
     owner = Owner(lab)
     owner.file(interface="Address = 10.9.0.1/24\nDNS = 10.9.0.2")
+    (host.BIN / "wg-quick").symlink_to(warren_path())
     before = owner.look()
-    (pathlib.Path("/run/work") / "over-usr-sbin").exists()
-    env = {"RESOLVCONF_FAIL": "1"}
-    done = owner.up(env=env)
-    assert link(owner) and done.returncode == 0
+    (WORK / "resolvconf-fails").touch()
+    done = subprocess.run(["wg-quick", "up", "home"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(done.stdout)
+    assert done.returncode != 0 and "resolvconf -a home -m 0 -x" in done.stdout
+    nothing_changed(owner, before)
+    done = owner.up()
+    assert link(owner)
     owner.down()
+    nothing_changed(owner, before)
+
+
+@scenario(seconds=90)
+def hook_that_leaves_something_running(lab):
+    """It has our lock, and keeps nobody out for ever: not at all after an end, and for ten seconds after a kill."""
+    owner = Owner(lab)
+    file = owner.file(interface="Address = 10.9.0.1/24\nPostUp = sleep 1000 > /dev/null 2>&1 & echo $! > /run/work/daemon; touch /run/work/here\n"
+                      "PostDown = kill $(cat /run/work/daemon)")
+    before = owner.look()
+    owner.up()
+    owner.down()
+    nothing_changed(owner, before)
+    (WORK / "here").unlink()
+    file.write_text(file.read_text().replace("/here\n", "/here; sleep 1000\n"))
+    before = owner.look()
+    process = subprocess.Popen(["warren", "up", "home"], stderr=subprocess.DEVNULL, start_new_session=True)
+    wait_until((WORK / "here").exists, 60)
+    process.kill()
+    process.wait()
+    started = time.monotonic()
+    done = owner.down()
+    assert f"another command is at work on home (process {process.pid})" in done.stderr and "left half done" in done.stderr
+    assert time.monotonic() - started >= 9
+    os.killpg(process.pid, signal.SIGKILL)  # what the hook still waits for
     nothing_changed(owner, before)
 
 
