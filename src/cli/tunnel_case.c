@@ -187,7 +187,8 @@ static int judge(struct tunnel_case *c, bool strict)
 	const bool refused = strict && c->hooks_refused && has_hooks(c->t);
 	const bool ends = strict && is_too_bad(c);
 
-	print_findings(c, ends || refused);
+	if (strict) /* who takes it down wants it gone, not judged */
+		print_findings(c, ends || refused);
 	if (refused)
 		return refuse_hooks(c);
 	if (!ends)
