@@ -44,7 +44,7 @@ def killed(owner, verb, name, count):
 def look(owner):
     """An address is tentative for a moment."""
     seen = owner.look()
-    seen["addresses"] = [line.replace(" tentative", "") for line in seen["addresses"]]
+    seen["addresses"] = [line.replace("tentative", "").rstrip() for line in seen["addresses"]]
     return seen
 
 

@@ -25,7 +25,7 @@ def link(owner, name="home"):
 
 def steady(look):
     """An address is tentative for a moment."""
-    return {**look, "addresses": [line.replace(" tentative", "") for line in look["addresses"]]}
+    return {**look, "addresses": [line.replace("tentative", "").rstrip() for line in look["addresses"]]}
 
 
 def same(before, owner):
