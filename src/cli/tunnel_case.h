@@ -68,6 +68,9 @@ MUST_CHECK int tunnel_case_resolve(struct tunnel_case *c);
 /* The lock of what is shared, and with it: what the host is like, and what is chosen. mark: of a
  * running device; has_mark false: none is known. */
 MUST_CHECK int tunnel_case_decide(struct tunnel_case *c, bool has_mark, uint32_t mark);
+/* After that, of a tunnel that something else brought up: what it has on this host becomes its
+ * journal's, with a dry run only in memory. mark: its device's. */
+MUST_CHECK int tunnel_case_adopt(struct tunnel_case *c, uint32_t mark);
 
 /* The tunnel runs as its file says now: what is edited later can be told from that (cli/save.h). */
 void tunnel_case_note_base(struct tunnel_case *c);

@@ -88,38 +88,21 @@ static int meet_stranger(struct tunnel_case *c)
 	return 0;
 }
 
-static int own_all(struct tunnel_case *c, const struct items *found)
-{
-	int status = journal_begin(&c->j, JOURNAL_UPPED, c->at.path, c->choice.engine);
-
-	for (size_t i = 0; status == 0 && i < found->count; ++i)
-		status = journal_own(&c->j, &found->rows[i]);
-	if (status == 0)
-		return 0;
-	(void)journal_remove(&c->j); /* it says that nothing is owned */
-	return tunnel_case_fail(c, "the journal of %s: %s", c->name, strerror(-status));
-}
-
 /* wg-quick takes down whatever link of that kind the file is named after: one that came up before
  * this program took the other one's place, too. */
 static int take_over(struct tunnel_case *c)
 {
 	struct model running;
-	struct items found;
 	int code;
 
 	model_init(&running);
-	items_init(&found);
 	c->adopts = true;
 	if (wg_device_get(c->name, &running) < 0)
 		code = tunnel_case_fail(c, "`%s' is not a WireGuard interface", c->name);
 	else
 		code = tunnel_case_decide(c, true, running.fwmark);
-	if (code == 0 && !plan_adopt(c->t, &c->facts.network, &c->choice, &found))
-		code = tunnel_case_fail(c, "out of memory");
 	if (code == 0)
-		code = own_all(c, &found);
-	items_done(&found);
+		code = tunnel_case_adopt(c, running.fwmark);
 	model_done(&running);
 	return code;
 }

@@ -9,14 +9,10 @@
 #include "cli/patch_print.h"
 #include "cli/run_file.h"
 #include "cli/stop.h"
-#include "cli/tunnel_engine.h"
 #include "cli/tunnel_hands.h"
 #include "cli/wg_device.h"
 #include "control/sockaddr.h"
 #include "model/difference.h"
-#include "net/adopt.h"
-#include "net/dns.h"
-#include "net/firewall.h"
 
 /* What runs */
 
@@ -126,64 +122,6 @@ static void keep_endpoints(struct sync *s)
 	}
 }
 
-/* What it owns */
-
-static bool adopt_tables(struct sync *s, struct items *ret)
-{
-	for (size_t i = 0; i < s->c->firewall.count; ++i) {
-		const struct item *table = &s->c->firewall.rows[i];
-
-		if (table->kind == ITEM_TABLE && firewall_is_there(table) == 1 &&
-		    !items_copy(ret, table))
-			return false;
-	}
-	return true;
-}
-
-/* wg-quick gives DNS to resolvconf only. */
-static bool adopt_dns(struct sync *s, struct items *ret)
-{
-	struct diag why = { 0 };
-	struct items dns;
-	bool done = true;
-
-	items_init(&dns);
-	if (dns_decide(s->c->t, s->c->name, true, &dns, &why) == 0)
-		for (size_t i = 0; i < dns.count && done; ++i)
-			done = dns_is_there(&dns.rows[i]) != 1 || items_copy(ret, &dns.rows[i]);
-	items_done(&dns);
-	return done;
-}
-
-static int adopt(struct sync *s)
-{
-	struct tunnel_case *c = s->c;
-	const struct host_link *link = host_link_by_name(&c->facts.network, c->name);
-	const char *engine =
-		link && link->wireguard ? TUNNEL_ENGINE_KERNEL : tunnel_engine_program();
-	struct items owned;
-	int status = 0;
-
-	items_init(&owned);
-	if (!adopt_items(c->name, engine, s->running.fwmark, &c->facts.network, &c->others,
-			 &owned) ||
-	    !adopt_tables(s, &owned) || !adopt_dns(s, &owned))
-		status = -ENOMEM;
-	if (status == 0 && !c->o->dry_run) {
-		fprintf(stderr, "[!] %s was not brought up by warren: taking it over\n", c->name);
-		status = journal_begin(&c->j, JOURNAL_UPPED, c->at.path, engine);
-	}
-	for (size_t i = 0; status == 0 && i < owned.count; ++i)
-		if (!c->o->dry_run)
-			status = journal_own(&c->j, &owned.rows[i]);
-		else if (!items_copy(&c->j.owned, &owned.rows[i]))
-			status = -ENOMEM;
-	items_done(&owned);
-	return status < 0 ? tunnel_case_fail(c, "%s cannot be taken over: %s", c->name,
-					     strerror(-status))
-			  : 0;
-}
-
 /* The plan */
 
 /* What a hook sets the file need not have. */
@@ -262,7 +200,7 @@ static int make_plan(struct sync *s)
 	int code = tunnel_case_decide(c, true, s->running.fwmark);
 
 	if (!code && !c->j.found)
-		code = adopt(s);
+		code = tunnel_case_adopt(c, s->running.fwmark);
 	if (code)
 		return code;
 	choose_mtu(s);

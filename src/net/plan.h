@@ -93,11 +93,6 @@ MUST_CHECK bool plan_sync(const struct tunnel *t, const struct host_network *n,
  * STEP_DEVICE. */
 MUST_CHECK bool plan_back(const struct items *then, const struct host_network *n,
 			  const struct items *owned, struct plan *ret);
-/* Of a tunnel that somebody else's wg-quick brought up, what `down` is to take away: what the file
- * wants and the host has, rules at whatever priority. What a snapshot does not tell of (our tables,
- * DNS) is taken to be there. */
-MUST_CHECK bool plan_adopt(const struct tunnel *t, const struct host_network *n,
-			   const struct plan_choice *c, struct items *ret);
 /* What is owned and, of what a snapshot tells, gone: for keep. */
 MUST_CHECK bool plan_repair(const struct items *owned, const struct host_network *n,
 			    struct plan *ret);

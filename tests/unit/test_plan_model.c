@@ -805,65 +805,6 @@ static void fc11_two_tunnels_in_any_order(void **state)
 	}
 }
 
-/* Nobody knows any more what they own. */
-static void forget(struct sim_tunnel *t)
-{
-	items_done(&t->owned);
-	items_init(&t->owned);
-}
-
-static void take_over(const struct sim *s, struct sim_tunnel *t, const struct wish *w)
-{
-	const struct plan_choice c = choose(w, "wg0", t->mark, NULL);
-	struct host_facts h;
-
-	sim_look(s, &h);
-	assert_true(plan_adopt(&w->file.tunnel, &h.network, &c, &t->owned));
-	host_facts_done(&h);
-}
-
-/* What other tunnels have stays, although nothing says that it is theirs. */
-static void what_another_made_can_be_taken_down(void **state)
-{
-	uint64_t seed = 11;
-
-	(void)state;
-	for (size_t i = 0; i < rounds(); ++i) {
-		const bool first = test_random_below(&seed, 2);
-		struct sim_tunnel t, other;
-		struct sim host, alone;
-		struct wish w, v;
-
-		sim_init(&host);
-		sim_tunnel_init(&t);
-		sim_tunnel_init(&other);
-		wish_init(&w, "wg0", &seed);
-		wish_init(&v, "wg9", &seed);
-		items_done(&w.firewall); /* none that is not of wg-quick */
-		items_init(&w.firewall);
-		if (first)
-			bring_up(&host, &t, &w, "wg0", &other);
-		bring_up(&host, &other, &v, "wg9", &t);
-		if (!first)
-			bring_up(&host, &t, &w, "wg0", &other);
-		forget(&t);
-		take_over(&host, &t, &w);
-		undo(&host, &t, NULL);
-		has_all_of(&host, &other);
-		sim_init(&alone);
-		forget(&t);
-		forget(&other);
-		bring_up(&alone, &other, &v, "wg9", &t);
-		assert_int_equal(host.there.count, alone.there.count);
-		wish_done(&w);
-		wish_done(&v);
-		sim_tunnel_done(&t);
-		sim_tunnel_done(&other);
-		sim_done(&host);
-		sim_done(&alone);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -876,7 +817,6 @@ int main(void)
 		cmocka_unit_test(nothing_to_sync_is_nothing_to_do),
 		cmocka_unit_test(repair_puts_back_what_is_gone),
 		cmocka_unit_test(repair_leaves_a_link_down),
-		cmocka_unit_test(what_another_made_can_be_taken_down),
 		cmocka_unit_test(fc11_two_tunnels_in_any_order),
 	};
 
