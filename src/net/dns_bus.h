@@ -40,7 +40,7 @@
 struct dns_bus {
 	void *library;
 	sd_bus *bus;
-#define DNS_BUS_MEMBER(name) __typeof__(sd_bus_##name) *name;
+#define DNS_BUS_MEMBER(name) __typeof__(sd_bus_##name) *(name);
 	DNS_BUS_CALLS(DNS_BUS_MEMBER)
 #undef DNS_BUS_MEMBER
 };

@@ -69,7 +69,7 @@ static int find_mount(const char *path, char root[static PATH_MAX])
 		unescape(words[4]);
 		if (strcmp(words[4], path) != 0 || strlen(words[3]) >= PATH_MAX)
 			continue;
-		strcpy(root, words[3]); /* the last one lies on top */
+		memcpy(root, words[3], strlen(words[3]) + 1); /* the last one lies on top */
 		found = 1;
 	}
 	if (ferror(f))
@@ -80,15 +80,15 @@ static int find_mount(const char *path, char root[static PATH_MAX])
 }
 
 /* Files that are mounted over one path in different namespaces are kept apart. */
-static void set_key(struct now *n, const char *root)
+static void set_key(struct now *n, const char *root) /* NULL: not mounted */
 {
 	static const struct siphash_key key = { 0 };
 
-	if (n->mounted)
+	if (root)
 		(void)snprintf(n->key, sizeof(n->key), "mount-%016" PRIx64,
 			       siphash(&key, root, strlen(root)));
 	else
-		strcpy(n->key, "file");
+		(void)snprintf(n->key, sizeof(n->key), "file");
 }
 
 /* What it is */
@@ -113,7 +113,7 @@ static bool join(const char *folder, const char *target, char ret[static PATH_MA
 		if (len + 1 + strlen(word) >= PATH_MAX)
 			return false;
 		ret[len++] = '/';
-		strcpy(ret + len, word);
+		memcpy(ret + len, word, strlen(word) + 1);
 		len += strlen(word);
 	}
 	return true;
@@ -200,7 +200,7 @@ static int look_behind(const char *file, const char *real, struct now *ret)
 	if (status < 0)
 		return status;
 	ret->mounted = status > 0;
-	set_key(ret, root);
+	set_key(ret, ret->mounted ? root : NULL);
 	/* A mount at the end of a link is the file: whoever would rewrite it cannot see it. */
 	status = open_place(ret, ret->mounted ? real : file);
 	if (status == 0)
@@ -229,7 +229,7 @@ int dns_file_look(const char *file, struct dns_host *ret)
 	const int status = look(file, &n);
 
 	ret->owner = n.whose.owner;
-	strcpy(ret->writer, n.whose.writer);
+	memcpy(ret->writer, n.whose.writer, sizeof(ret->writer));
 	ret->lists_uplinks = n.whose.lists_uplinks;
 	now_done(&n);
 	return status;
@@ -511,7 +511,7 @@ static int enter(const struct dns_place *p, bool make, struct now *n, struct dns
 		status = dns_saved_open(p->state, n->key, make, s);
 	if (status < 0)
 		return status;
-	strcpy(key, n->key);
+	memcpy(key, n->key, sizeof(key));
 	now_done(n);
 	status = look(p->file, n);
 	if (status == 0 && strcmp(key, n->key) != 0)

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 
 /* Longer than the name of any link, so that none is called so. */
@@ -174,24 +175,48 @@ int dns_saved_keep_original(const struct dns_saved *s, const struct dns_original
 	return status;
 }
 
-/* The first line, ended by NUL. */
-static int parse_original(const char *line, struct dns_original *ret)
+static bool parse_kind(const char *word, enum dns_original_kind *ret)
 {
-	char kind[8];
-	unsigned int mode, uid, gid;
-	int end = 0;
-
-	if (sscanf(line, "1 %7s %o %u %u%n", kind, &mode, &uid, &gid, &end) != 4 || line[end])
-		return -EINVAL;
 	for (int i = DNS_ORIGINAL_NONE; i <= DNS_ORIGINAL_LINK; ++i)
-		if (strcmp(kind, kind_names[i]) == 0) {
-			ret->kind = (enum dns_original_kind)i;
-			ret->mode = mode;
-			ret->uid = uid;
-			ret->gid = gid;
-			return 0;
+		if (strcmp(word, kind_names[i]) == 0) {
+			*ret = (enum dns_original_kind)i;
+			return true;
 		}
-	return -EINVAL;
+	return false;
+}
+
+static bool parse_mode(const char *word, mode_t *ret)
+{
+	mode_t mode = 0;
+
+	if (!word[0] || strlen(word) > 4)
+		return false;
+	for (; *word; ++word) {
+		if (*word < '0' || *word > '7')
+			return false;
+		mode = mode << 3 | (mode_t)(*word - '0');
+	}
+	*ret = mode;
+	return true;
+}
+
+/* The first line, ended by NUL, is cut into words. */
+static int parse_original(char *line, struct dns_original *ret)
+{
+	char *words[6] = { NULL }, *rest;
+	size_t count = 0;
+	uint64_t uid, gid;
+
+	for (char *word = strtok_r(line, " ", &rest); word && count < ELEMENTS(words);
+	     word = strtok_r(NULL, " ", &rest))
+		words[count++] = word;
+	if (count != 5 || strcmp(words[0], "1") != 0 || !parse_kind(words[1], &ret->kind) ||
+	    !parse_mode(words[2], &ret->mode) || !text_to_uint(words[3], UINT32_MAX, &uid) ||
+	    !text_to_uint(words[4], UINT32_MAX, &gid))
+		return -EINVAL;
+	ret->uid = (uid_t)uid;
+	ret->gid = (gid_t)gid;
+	return 0;
 }
 
 int dns_saved_original(const struct dns_saved *s, struct dns_original *ret)
@@ -270,7 +295,7 @@ static int find_in(const struct dns_saved *s, DIR *folder, const char *but,
 		   char ret_link[static HOST_NAME], uint64_t *ret)
 {
 	const struct dirent *entry;
-	uint64_t number;
+	uint64_t number = 0;
 	int status = 0;
 
 	while (status == 0 && (errno = 0, entry = readdir(folder))) {

@@ -59,7 +59,7 @@ static int take_word(struct dns_set *s, char *word)
 	else if (strncmp(word, "search=", 7) == 0 && word[7])
 		s->search[s->search_count++] = word + 7;
 	else if (strncmp(word, "prefix=", 7) == 0 && strlen(word + 7) < sizeof(s->prefix))
-		strcpy(s->prefix, word + 7);
+		memcpy(s->prefix, word + 7, strlen(word + 7) + 1);
 	else if (strcmp(word, "all") == 0)
 		s->all = true;
 	else if (strcmp(word, "quick") == 0)
@@ -81,11 +81,11 @@ int dns_set_parse(const char *text, struct dns_set *ret)
 {
 	const size_t room = strlen(text) / 2 + 1; /* words, at most */
 	struct dns_set s = { .words = strdup(text),
-			     .servers = calloc(room, sizeof(*s.servers)),
-			     .search = calloc(room, sizeof(*s.search)) };
-	int status = s.words && s.servers && s.search ? 0 : -ENOMEM;
+			     .servers = calloc(2 * room, sizeof(*s.servers)) };
+	int status = s.words && s.servers ? 0 : -ENOMEM;
 	char *rest, *word;
 
+	s.search = s.servers ? s.servers + room : NULL;
 	if (status == 0 && has_control(text))
 		status = -EINVAL;
 	for (word = status ? NULL : strtok_r(s.words, " ", &rest); word && status == 0;
@@ -103,8 +103,7 @@ int dns_set_parse(const char *text, struct dns_set *ret)
 
 void dns_set_done(struct dns_set *s)
 {
-	free(s->servers);
-	free(s->search);
+	free(s->servers); /* and search behind them */
 	free(s->words);
 	*s = (struct dns_set){ 0 };
 }

@@ -394,6 +394,10 @@ static const char *const damaged[] = { "",
 				       "1 file 644 0 0 0\n",
 				       "2 file 644 0 0\n",
 				       "1 pipe 644 0 0\n",
+				       "1 file 648 0 0\n",
+				       "1 file 10000 0 0\n",
+				       "1 file 644 -1 0\n",
+				       "1 file 644 0 4294967296\n",
 				       "1 file x 0 0\n" };
 
 static void damaged_original_is_not_believed(void **state)
