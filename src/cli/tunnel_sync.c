@@ -13,6 +13,9 @@
 #include "cli/wg_device.h"
 #include "control/sockaddr.h"
 #include "model/difference.h"
+#include "net/dns.h"
+#include "net/firewall.h"
+#include "net/foreign.h"
 
 /* What runs */
 
@@ -194,6 +197,43 @@ static void choose_mtu(struct sync *s)
 		s->c->choice.mtu = link->mtu + OVERHEAD;
 }
 
+/* What a snapshot does not tell is asked for: somebody may have flushed it. */
+static bool is_gone(const struct item *i)
+{
+	switch (i->kind) {
+	case ITEM_TABLE:
+		return firewall_is_there(i) == 0;
+	case ITEM_FOREIGN:
+		return foreign_is_there(i) == 0;
+	case ITEM_DNS:
+		return dns_is_there(i) == 0;
+	case ITEM_LINK:
+	case ITEM_ADDRESS:
+	case ITEM_LINK_MTU:
+	case ITEM_ROUTE:
+	case ITEM_RULE:
+	case ITEM_SWITCH:
+	case ITEM_KINDS:
+		break;
+	}
+	return false;
+}
+
+/* What is gone is not owned in the eyes of the plan, so that it comes back. */
+static bool plan_what_is_there(struct sync *s)
+{
+	const struct items *owned = &s->c->j.owned;
+	struct items there;
+	bool done = true;
+
+	items_init(&there);
+	for (size_t i = 0; done && i < owned->count; ++i)
+		done = is_gone(&owned->rows[i]) || items_copy(&there, &owned->rows[i]);
+	done = done && plan_sync(s->c->t, &s->c->facts.network, &s->c->choice, &there, &s->plan);
+	items_done(&there);
+	return done;
+}
+
 static int make_plan(struct sync *s)
 {
 	struct tunnel_case *c = s->c;
@@ -207,7 +247,7 @@ static int make_plan(struct sync *s)
 	for (size_t i = 0; i < c->j.owned.count; ++i)
 		if (!items_copy(&s->before, &c->j.owned.rows[i]))
 			return tunnel_case_fail(c, "out of memory");
-	if (!plan_sync(c->t, &c->facts.network, &c->choice, &c->j.owned, &s->plan) || !reduce(s))
+	if (!plan_what_is_there(s) || !reduce(s))
 		return tunnel_case_fail(c, "out of memory");
 	return 0;
 }

@@ -174,6 +174,30 @@ def default_route_comes_and_goes(lab):
 
 
 @scenario(seconds=60)
+def firewall_and_port_come_and_go(lab):
+    """Keys of our own, with a port that is in use by the tunnel itself."""
+    world = World(lab, more="ListenPort = 40400\n")
+    before, since = host(lab), world.handshake()
+    write(world.interface + "#: KillSwitch = lan\n#: Masquerade = yes\n#: Forward = yes\n", world.peer)
+    with traffic(lab, "10.7.0.2"):
+        warren("sync", "wga")
+    assert "table inet warren-wga" in lab.root.run("nft", "list", "ruleset")
+    assert lab.root.run("sysctl", "-n", "net.ipv4.ip_forward").strip() == "1"
+    assert "wga is what" in warren("sync", "wga").stderr
+    rules = lab.root.run("nft", "list", "ruleset")
+    lab.root.run("nft", "flush", "ruleset")
+    with traffic(lab, "10.7.0.2"):
+        warren("sync", "wga")
+    assert lab.root.run("nft", "list", "ruleset") == rules, "what somebody flushed comes back"
+    write(world.interface, world.peer)
+    with traffic(lab, "10.7.0.2"):
+        warren("sync", "wga")
+    assert host(lab) == before and world.handshake() == since
+    assert lab.root.run("sysctl", "-n", "net.ipv4.ip_forward").strip() == "0"
+    world.down()
+
+
+@scenario(seconds=60)
 def what_fails_in_the_middle_is_taken_back(lab):
     """A route that somebody else has, behind peers, addresses and other routes."""
     world, eve = World(lab), Keys()
