@@ -211,6 +211,62 @@ static bool remove_stage(struct plan *p, const struct items *owned, enum plan_st
 	return true;
 }
 
+/* With rules there are refusing routes already. */
+static bool has_rules(const struct items *owned, uint8_t family)
+{
+	for (size_t i = 0; i < owned->count; ++i)
+		if (owned->rows[i].kind == ITEM_RULE && owned->rows[i].rule.family == family)
+			return true;
+	return false;
+}
+
+/* The refusing route in the place of the one that the kernel made of an address, once for each. */
+static bool add_stand_in(struct plan *p, enum step_kind kind, const struct item *address)
+{
+	struct item i = { .kind = ITEM_ROUTE,
+			  .table = HOST_TABLE_MAIN,
+			  .metric = UINT32_MAX,
+			  .route = HOST_UNREACHABLE };
+
+	if (!plan_connected(&address->prefix, &i.prefix))
+		return true;
+	memcpy(i.link, address->link, sizeof(i.link));
+	for (size_t s = 0; s < p->count; ++s)
+		if (p->rows[s].kind == kind && item_same(&p->rows[s].item, &i))
+			return true;
+	return plan_add_item(p, kind, &i);
+}
+
+static bool each_v4_address(struct plan *p, const struct items *owned, enum step_kind kind,
+			    bool stands_in)
+{
+	for (size_t i = owned->count; i-- > 0;) {
+		const struct item *item = &owned->rows[i];
+
+		if (item->kind != ITEM_ADDRESS || item->prefix.ip.family != FAMILY_V4)
+			continue;
+		if (stands_in ? !add_stand_in(p, kind, item) : !plan_add_item(p, kind, item))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The routes of a link go before its addresses, and meanwhile a socket that is bound to one of them
+ * sends by whatever route is left. So IPv4 addresses go first. (IPv6 lets such a socket send even
+ * when its address is gone: no order helps.)
+ */
+static bool remove_link(struct plan *p, const struct items *owned, const struct item *link)
+{
+	const bool guarded = !link || has_rules(owned, FAMILY_V4);
+
+	return (guarded || (each_v4_address(p, owned, STEP_ADD, true) &&
+			    each_v4_address(p, owned, STEP_REMOVE, false))) &&
+	       remove_stage(p, owned, STAGE_LINK, link) &&
+	       remove_stage(p, owned, STAGE_GUARD, link) &&
+	       (guarded || each_v4_address(p, owned, STEP_REMOVE, true));
+}
+
 /* The link goes before what guards it. */
 bool plan_down(const struct tunnel *t, const struct items *owned, struct plan *ret)
 {
@@ -220,7 +276,5 @@ bool plan_down(const struct tunnel *t, const struct items *owned, struct plan *r
 
 	for (enum plan_stage s = STAGES; ok && s-- > STAGE_GUARD + 1;)
 		ok = remove_stage(ret, owned, s, link);
-	return ok && remove_stage(ret, owned, STAGE_LINK, link) &&
-	       remove_stage(ret, owned, STAGE_GUARD, link) &&
-	       add_hooks(ret, t, TUNNEL_POST_DOWN, name);
+	return ok && remove_link(ret, owned, link) && add_hooks(ret, t, TUNNEL_POST_DOWN, name);
 }
