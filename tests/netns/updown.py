@@ -144,6 +144,10 @@ class Capture:
 
     def end(self):
         """[(nanoseconds of the clock, frame)]. Nothing was lost on the way."""
+        size = -1
+        while size != self.path.stat().st_size:  # what has left stands in the file
+            size = self.path.stat().st_size
+            time.sleep(0.3)
         self.process.send_signal(signal.SIGINT)
         words = self.process.stderr.read()
         self.process.wait(60)

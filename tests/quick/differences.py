@@ -229,6 +229,13 @@ def refusing_routes(at):
 
 
 @difference
+def addresses_first(at):
+    """IPv4 addresses go before their link, each behind a refusing route: a socket bound to one never sends by another route."""
+    if at.verb == "down":
+        at.ours.stderr = without(at.ours.stderr, r"^\[#\] ip -4 (address delete \S+ dev \S+|route (add|delete) unreachable \S+ metric 4294967295)$")
+
+
+@difference
 def link_local_of_an_engine(at):
     """wireguard-go lets the kernel give its device a link-local address of chance: no rule guards what is of no other link."""
     if "wireguard-go" in at.case.env.get("WG_QUICK_USERSPACE_IMPLEMENTATION", ""):
