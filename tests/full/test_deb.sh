@@ -64,9 +64,18 @@ cat >"$work/run.sh" <<'END'
 	test "$(warren show deb0 public-key)" = "$(warren pubkey </root/key)"
 	/usr/libexec/warren/wg show interfaces | grep -qx deb0
 	rm /run/wireguard/deb0.sock
+	printf '[Interface]\nPrivateKey = %s\nAddress = 10.9.9.1/24\n' "$(cat /root/key)" >/etc/wireguard/deb1.conf
+	warren up deb1
+	grep -q deb1: /proc/net/dev
+	warren keep deb1 &
+	keep=$!
+	sleep 5
+	kill -TERM $keep
+	wait $keep
+	! grep deb1: /proc/net/dev
 END
-apart "$(cat "$work/run.sh")" || die "the engine runs"
-pass "the engine runs"
+apart "$(cat "$work/run.sh")" || die "engine, up, keep and down run"
+pass "engine, up, keep and down run"
 
 inside apt-get install -qqy --no-install-recommends wireguard-tools "/root/warren-drop-in_${version}_all.deb" >"$work/log" 2>&1 &&
 	die "stands beside what it takes the place of"
@@ -78,6 +87,8 @@ for name in wg wg-quick; do
 done
 inside dpkg-query -W -f '${db:Status-Status}' wireguard-tools | grep -qx installed && die "wireguard-tools is gone"
 [ "$(inside wg genkey | wc -c)" = 45 ] || die "wg runs"
+apart 'wg-quick up deb1; wg show deb1 | grep -q "^interface: deb1"; wg-quick down deb1' || die "wg-quick runs"
+rm "$work/root/etc/wireguard/deb1.conf"
 inside apt-get check -qq || die "nothing is broken"
 pass "takes the place of wireguard-tools"
 
