@@ -52,6 +52,24 @@ static const char *find_self(char ret[static PATH_MAX])
 	return link;
 }
 
+/* Who may name a program may say where it is: PATH counts too, as with wg-quick. */
+static const char *find_in_path(const char *program, char ret[static SPAWN_NAME])
+{
+	const char *list = getenv("PATH");
+	char path[SPAWN_NAME];
+
+	if (strchr(program, '/') || spawn_find(program, ret))
+		return NULL;
+	for (size_t len = 0; list && *list; list += len + (list[len] == ':')) {
+		len = strcspn(list, ":");
+		if (snprintf(path, sizeof(path), "%.*s/%s", (int)len, list, program) <
+			    (int)sizeof(path) &&
+		    spawn_find(path, ret))
+			return ret;
+	}
+	return NULL;
+}
+
 static void explain(const char *program, int status, int code, struct diag *why)
 {
 	if (status == -ENOENT) {
@@ -81,7 +99,7 @@ int tunnel_engine_start(const char *program, const char *link, struct diag *why)
 		.argv = own ? run : other, .env = env, .timeout_ms = START_MS, .share_streams = true
 	};
 	struct spawn_result r;
-	char self[PATH_MAX];
+	char self[PATH_MAX], found[SPAWN_NAME];
 	size_t count = 0;
 	int status;
 
@@ -91,6 +109,8 @@ int tunnel_engine_start(const char *program, const char *link, struct diag *why)
 	if (own) {
 		how.program = find_self(self);
 		env[count++] = "WARREN_LOCK_FD=3"; /* SPAWN_HELD */
+	} else {
+		how.program = find_in_path(program, found);
 	}
 	status = spawn_run(&how, &r);
 	if (status < 0 || r.code)

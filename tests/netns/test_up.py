@@ -515,6 +515,12 @@ def a2_engines(lab):
     done = owner.run("up", "--engine", "user", "home", check=False, env={"WG_QUICK_USERSPACE_IMPLEMENTATION": str(failing)})
     assert done.returncode == 1 and "cannot\n" in done.stderr and "exit code 5" in done.stderr
     nothing_changed(owner, before)
+    (host.BIN / "another-name").symlink_to(warren_path())  # which PATH has
+    (host.BIN / "engine-of-path").write_text("#!/bin/sh\nexec another-name run \"$1\"\n".replace("another-name", str(host.BIN / "another-name")))
+    (host.BIN / "engine-of-path").chmod(0o755)
+    owner.run("up", "--engine", "user", "home", env={"WG_QUICK_USERSPACE_IMPLEMENTATION": "engine-of-path"})
+    owner.down()
+    nothing_changed(owner, before)
     if shutil.which("wireguard-go"):
         owner.run("up", "--engine", "user", "home", env={"WG_QUICK_USERSPACE_IMPLEMENTATION": "wireguard-go"})
         owner.down()
