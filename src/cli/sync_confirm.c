@@ -85,7 +85,9 @@ static char read_answer(int fd)
 	do
 		n = recv(fd, &word, 1, 0);
 	while (n < 0 && errno == EINTR && !stop_is_asked());
-	return n == 1 && (word == 'y' || word == 'n') ? word : 0;
+	if (n != 1 || (word != 'y' && word != 'n'))
+		return 0;
+	return word;
 }
 
 /* Somebody at the door; *ret_visitor waits for the outcome. */
@@ -128,7 +130,9 @@ static char wait_for_answer(struct guard *g, int *ret_visitor)
 		if (!answer && fds[0].revents)
 			answer = let_in(g, ret_visitor);
 	}
-	return answer ? answer : 'n';
+	if (!answer)
+		return 'n';
+	return answer;
 }
 
 static enum news settle(struct sync *s, char answer)
