@@ -502,6 +502,9 @@ static void a20_edits_stay(void **state)
 		       "10.3.0.1/24\n" PEER_A PEER_B,
 		  HEAD "ListenPort = 1\nMTU = 1400\nAddress = 10.0.0.1/24, 10.2.0.1/24\n"
 		       "Address = 10.3.0.1/24\n" PEER_A PEER_B },
+		{ "an edited MTU", HEAD "ListenPort = 1\nMTU = 1350\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1300\n" PEER_A PEER_B,
+		  HEAD "ListenPort = 1\nMTU = 1350\n" PEER_A PEER_B },
 		{ "an edited key",
 		  "[Interface]\nPrivateKey = " OTHER "\nListenPort = 1\nMTU = 1400\n" PEER_A PEER_B,
 		  HEAD "ListenPort = 1\nMTU = 1400\n" PEER_A PEER_B,
