@@ -35,13 +35,11 @@ class Quick:
     def __init__(self, kind, build):
         self.folder = FOLDER / f"quick-{kind.name}"
         self.folder.mkdir(exist_ok=True)
-        self.engine = kind.words[0]
         if kind.name == "warren":
             warren = pathlib.Path(build, "warren").resolve()
-            found = {"wg-quick": warren, "wg": warren, "warrend": warren}
-            self.engine = "warrend"
+            found = {"wg-quick": warren, "wg": warren}
         else:
-            beside = pathlib.Path(self.engine).parent / "wg-quick"
+            beside = pathlib.Path(kind.words[0]).parent / "wg-quick"
             quick = beside if beside.exists() else shutil.which("wg-quick")
             # The newest one's wg is started by a script; the installed one does as well and saves it that time.
             found = {"wg-quick": quick, "wg": shutil.which("wg")}
@@ -50,8 +48,9 @@ class Quick:
                 raise Failure(f"there is no {name}")
             # wg-quick looks for wg where it is itself: a copy, not a link.
             (shutil.copy if name == "wg-quick" and kind.name != "warren" else os.symlink)(path, self.folder / name)
-        self.environment = {"PATH": f"{self.folder}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C",
-                            "WG_QUICK_USERSPACE_IMPLEMENTATION": self.engine}
+        self.environment = {"PATH": f"{self.folder}:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+        if kind.name != "warren":  # ours takes its own
+            self.environment["WG_QUICK_USERSPACE_IMPLEMENTATION"] = kind.words[0]
 
     def run(self, host, verb, path):
         """Seconds that it took."""

@@ -318,13 +318,13 @@ def saved(at):
 
 @difference
 def journal(at):
-    """What a tunnel owns is written down while it is up; of locks an empty file stays."""
+    """What a tunnel owns, and the file it came from, are kept while it is up; of locks an empty file stays."""
     up = {line.split()[0] for line in at.ours.host["addresses"] if not line.startswith(" ")}
     if at.case.name == "link gone meanwhile":
         up.add("wg0")
     for step in (at.theirs, at.ours):
         step.host["state"] = [line for line in step.host["state"] if not re.match(r"/run/warren/(\S+\.)?lock -rw------- 0:0 b''$", line) and
-                              not any(re.match(rf"/run/warren/{re.escape(name)}\.journal -rw------- 0:0 ", line) for name in up)]
+                              not any(re.match(rf"/run/warren/{re.escape(name)}\.(journal|conf) -rw------- 0:0 ", line) for name in up)]
 
 
 @difference
