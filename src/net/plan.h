@@ -88,11 +88,6 @@ MUST_CHECK bool plan_down(const struct tunnel *t, const struct items *owned, str
  * last where it protects. Nothing of what stays is touched, and no hook is run. */
 MUST_CHECK bool plan_sync(const struct tunnel *t, const struct host_network *n,
 			  const struct plan_choice *c, const struct items *owned, struct plan *ret);
-/* From what is owned back to what once was, as sync does it: `then` is a copy of owned of that
- * time, in its order. The mark and the verb of the device are the caller's: there is one
- * STEP_DEVICE. */
-MUST_CHECK bool plan_back(const struct items *then, const struct host_network *n,
-			  const struct items *owned, struct plan *ret);
 /* What is owned and, of what a snapshot tells, gone: for keep. */
 MUST_CHECK bool plan_repair(const struct items *owned, const struct host_network *n,
 			    struct plan *ret);

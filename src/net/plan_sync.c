@@ -274,12 +274,11 @@ static bool remove_stage(const struct change *c, enum plan_stage stage, bool ear
 	return true;
 }
 
-/* p: whose mark the device is to have; NULL: that is the caller's. */
 static bool add_device(const struct change *c, const struct plan_case *p)
 {
 	const char *verb = link_is_new(c) ? "addconf" : "syncconf";
 
-	return plan_add_text(c->plan, STEP_DEVICE, verb) && (!p || plan_add_mark(c->plan, p));
+	return plan_add_text(c->plan, STEP_DEVICE, verb) && plan_add_mark(c->plan, p);
 }
 
 static bool add_early(const struct change *c, const struct plan_case *p)
@@ -346,12 +345,4 @@ bool plan_sync(const struct tunnel *t, const struct host_network *n, const struc
 	     drop_mark(ret, &of);
 	items_done(&wanted);
 	return ok;
-}
-
-bool plan_back(const struct items *then, const struct host_network *n, const struct items *owned,
-	       struct plan *ret)
-{
-	struct change change = { .n = n, .owned = owned, .wanted = then, .plan = ret };
-
-	return make(&change, NULL);
 }

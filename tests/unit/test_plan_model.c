@@ -615,41 +615,6 @@ static void sync_may_be_cut_off_anywhere(void **state)
 	}
 }
 
-/* From wherever a sync got to, back to what was before it. */
-static void a_sync_can_be_taken_back(void **state)
-{
-	uint64_t seed = 9;
-
-	(void)state;
-	for (size_t i = 0; i < rounds(); ++i) {
-		struct plan sync, back;
-		struct host_facts h;
-		struct sim before;
-		struct scene s;
-		struct items then;
-
-		scene_init(&s, &seed);
-		sim_copy(&before, &s.host);
-		items_init(&then);
-		for (size_t j = 0; j < s.t.owned.count; ++j)
-			assert_true(items_copy(&then, &s.t.owned.rows[j]));
-		make_sync(&s.host, &s.t, &s.b, NULL, &sync);
-		run(&s.host, &s.t, &sync, test_random_below(&seed, sync.count + 1), &s.b, NULL);
-		sim_look(&s.host, &h);
-		plan_init(&back);
-		assert_true(plan_back(&then, &h.network, &s.t.owned, &back));
-		run_guarded(&s.host, &s.t, &back, &s.b, &s.a);
-		sim_assert_equal(&s.host, &before, &back);
-		assert_int_equal(s.t.owned.count, then.count);
-		host_facts_done(&h);
-		plan_done(&back);
-		plan_done(&sync);
-		items_done(&then);
-		sim_done(&before);
-		scene_done(&s);
-	}
-}
-
 static void nothing_to_sync_is_nothing_to_do(void **state)
 {
 	uint64_t seed = 6;
@@ -813,7 +778,6 @@ int main(void)
 		cmocka_unit_test(down_does_not_ask_for_an_order),
 		cmocka_unit_test(sync_makes_what_up_would_make),
 		cmocka_unit_test(sync_may_be_cut_off_anywhere),
-		cmocka_unit_test(a_sync_can_be_taken_back),
 		cmocka_unit_test(nothing_to_sync_is_nothing_to_do),
 		cmocka_unit_test(repair_puts_back_what_is_gone),
 		cmocka_unit_test(repair_leaves_a_link_down),
