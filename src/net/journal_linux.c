@@ -184,10 +184,12 @@ static int wait_for_lock(int folder, const char *name)
 	int dead = 0, fd;
 
 	while ((fd = take_lock(folder, name, false)) == -EAGAIN) {
-		const pid_t holder = read_holder(folder, name);
+		pid_t holder;
 
 		if (nanosleep(&pause, NULL) < 0)
 			return -errno;
+		/* Asked after the pause: another one who waits may have just taken its place. */
+		holder = read_holder(folder, name);
 		dead = holder > 0 && kill(holder, 0) < 0 && errno == ESRCH ? dead + WAIT_MS : 0;
 		if (dead > DEAD_MS && unlinkat(folder, name, 0) < 0 && errno != ENOENT)
 			return -errno;
