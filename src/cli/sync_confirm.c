@@ -176,6 +176,7 @@ _Noreturn static void be_guard(struct sync *s, int parent)
 	enum news news;
 
 	(void)setsid();
+	journal_inherit(&s->c->j);
 	(void)signal(SIGHUP, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTTOU, SIG_IGN);
@@ -296,7 +297,7 @@ _Noreturn static void be_asker(struct sync *s, int fd)
 {
 	enum news news;
 
-	journal_unshare(&s->c->j); /* our half of that lock, or the child would wait for it */
+	journal_leave(&s->c->j);
 	news = read_news(fd);
 	if (news == NEWS_APPLIED) {
 		(void)signal(SIGHUP, SIG_DFL);

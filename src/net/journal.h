@@ -60,6 +60,9 @@ MUST_CHECK int journal_open(struct journal *j, const struct journal_place *p, co
  * there is none. */
 MUST_CHECK int journal_peek(struct journal *j, const struct journal_place *p, const char *name);
 void journal_done(struct journal *j); /* unlocks */
+/* After a fork, the one who goes on with it, and the one who does not: that one unlocks nothing. */
+void journal_inherit(struct journal *j);
+void journal_leave(struct journal *j);
 
 /* Who holds the lock: a process id, or 0 if that cannot be known. */
 MUST_CHECK int journal_holder(const struct journal_place *p, const char *name);

@@ -414,6 +414,21 @@ void journal_done(struct journal *j)
 	close_fd(&j->state);
 }
 
+/* Whoever waits looks whether the one who signed still lives. */
+void journal_inherit(struct journal *j)
+{
+	if (j->lock >= 0)
+		sign_lock(j->lock);
+}
+
+/* The names of the locks stay: the other one has them. */
+void journal_leave(struct journal *j)
+{
+	close_fd(&j->shared);
+	close_fd(&j->lock);
+	journal_done(j);
+}
+
 /* Writing */
 
 /* All of it or nothing. */

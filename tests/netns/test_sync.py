@@ -317,6 +317,9 @@ def confirm_from_a_new_connection(lab):
         os.killpg(process.pid, end)
         process.wait(30)
         assert is_changed(lab)
+        locks = list(pathlib.Path("/run/warren").glob("wga*.lock"))  # signed by one who lives: nobody may take it away
+        assert len(locks) == 1
+        os.kill(int(locks[0].read_text()), 0)
         done = warren("sync", "--confirm", "no" if end == signal.SIGHUP else "yes", "wga")
         assert ("as it was" in done.stderr) == (end == signal.SIGHUP) and is_changed(lab) == (end == signal.SIGKILL)
     write(world.interface, world.peer)

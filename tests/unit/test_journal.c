@@ -463,6 +463,43 @@ static void locks_of_many_processes(void **ctx)
 	assert_false(is_there(run, "wg0.lock"));
 }
 
+/* Who asked leaves, and a child of it goes on. */
+static void a_child_goes_on_with_it(void **ctx)
+{
+	struct journal j, other;
+	int go[2], how;
+	char byte;
+	pid_t child;
+
+	(void)ctx;
+	assert_int_equal(pipe(go), 0);
+	assert_int_equal(journal_open(&j, &place, "wg0", false), 0);
+	assert_int_equal(journal_share(&j), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		close(go[1]);
+		journal_inherit(&j);
+		(void)!read(go[0], &byte, 1);
+		journal_done(&j);
+		_exit(0);
+	}
+	close(go[0]);
+	while (journal_holder(&place, "wg0") != child)
+		(void)usleep(1000);
+	journal_leave(&j);
+	assert_int_equal(journal_holder(&place, "wg0"), child);
+	assert_int_equal(journal_open(&other, &place, "wg0", false), -EAGAIN);
+	journal_done(&other);
+	assert_true(is_there(run, "lock"));
+	close(go[1]);
+	assert_int_equal(waitpid(child, &how, 0), child);
+	assert_int_equal(how, 0);
+	assert_false(is_there(run, "wg0.lock") || is_there(run, "lock"));
+	assert_int_equal(journal_open(&other, &place, "wg0", false), 0);
+	journal_done(&other);
+}
+
 static void others_are_all_but_ours(void **ctx)
 {
 	static const char *const names[] = { "wg1", "wg1.journal", "a" };
@@ -605,6 +642,7 @@ int main(void)
 		ROW(names_that_are_none),
 		ROW(lock_keeps_others_out),
 		ROW(locks_of_many_processes),
+		ROW(a_child_goes_on_with_it),
 		ROW(others_are_all_but_ours),
 		ROW(wanted_is_not_owned_until_it_is),
 		ROW(random_against_a_list),
