@@ -13,6 +13,7 @@
 #include "base/spawn.h"
 #include "cli/check_out.h"
 #include "cli/colour.h"
+#include "cli/descent.h"
 #include "cli/out.h"
 #include "cli/run_file.h"
 #include "cli/stop.h"
@@ -256,6 +257,11 @@ int tunnel_case_lock(struct tunnel_case *c)
 
 	if (status == -EAGAIN) {
 		holder = journal_holder(&journal_host, c->name);
+		if (holder && descends_from(holder))
+			return tunnel_case_fail(c,
+						"a hook of %s cannot wait for the command that "
+						"runs it (process %d)",
+						c->name, holder);
 		fprintf(stderr, "[!] another command is at work on %s", c->name);
 		fprintf(stderr, holder ? " (process %d): waiting for it\n" : ": waiting for it\n",
 			holder);
