@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "device/harden.h"
 
 enum { EXIT_NO_SUDO = 127 }; /* what a shell makes of it */
 
@@ -123,5 +124,6 @@ int quick_main(int argc, char *argv[])
 	if (getuid() != 0)
 		return become_root(call.program, argv);
 	call.word = argv[2];
+	harden_process(); /* keys pass through */
 	return verb->run(&call);
 }
