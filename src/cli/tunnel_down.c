@@ -113,7 +113,7 @@ static int fail_down(struct tunnel_case *c, int status, const struct diag *why)
 		tunnel_case_say(c, why);
 	if (status != -ECANCELED)
 		(void)tunnel_case_fail(c, "%s is not wholly down; `down' again goes on", c->name);
-	return c->hook_code ? c->hook_code : EXIT_FAILURE;
+	return c->hook_code && c->o->quick ? c->hook_code : EXIT_FAILURE;
 }
 
 /* How many of the steps come before the link goes away: SaveConfig stands behind them. */

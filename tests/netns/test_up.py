@@ -358,6 +358,45 @@ def a13_hooks_that_fail_on_the_way_down(lab):
 
 
 @scenario(seconds=60)
+def hook_that_fails_is_no_wrong_usage(lab):
+    """Whatever its code, and whatever fails after it: 2 is for wrong usage."""
+    owner = Owner(lab)
+    owner.file(interface="Address = 10.9.0.1/24\n"
+               "PreDown = for f in /run/warren/home*.journal; do rm $f; mkdir $f; done; exit 2")
+    owner.up()
+    assert owner.down(check=False).returncode == 1
+    for place in RUN.glob("home*.journal"):
+        place.rmdir()
+    owner.wait_ends()
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+@scenario(seconds=60)
+def hook_that_takes_its_own_tunnel_down(lab, verb):
+    """It would wait for the command that waits for it."""
+    owner = Owner(lab)
+    hook = "PostUp" if verb == "up" else "PreDown"
+    owner.file(interface=f"Address = 10.9.0.1/24\n{hook} = (bash -c '{warren_path()} down home; true')")
+    before = owner.look()
+    done = [owner.up(), owner.down()][verb == "down"]
+    assert "a hook of home cannot wait for the command that runs it" in done.stderr
+    nothing_changed(owner, before)
+
+
+@scenario(seconds=60)
+def wg_quick_leaves_no_core(lab):
+    """By either name: keys are in its memory."""
+    owner = Owner(lab)
+    owner.file(interface="Address = 10.9.0.1/24\nPreUp = grep 'core file' /proc/$PPID/limits >&2\n"
+               "PostDown = grep 'core file' /proc/$PPID/limits >&2")
+    for verb in ("up", "down"):
+        done = subprocess.run(["wg-quick", verb, "home"], executable=warren_path(), text=True, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        assert done.returncode == 0 and re.search(r"^Max core file size +0 +0 ", done.stdout, re.M), done
+    owner.wait_ends()
+
+
+@scenario(seconds=60)
 def hooks_run_as_written(lab):
     """In bash, with %i, '#' and all, in order, with a clean environment."""
     owner = Owner(lab)
