@@ -33,6 +33,8 @@
 #define SETTLE_FILE (300 * NS_PER_MS) /* an editor is still at it */
 #define BUSY NS_PER_S                 /* another command is at work: how long until the next look */
 
+#define REFUSED (10 * NS_PER_S) /* what was half done cannot be finished: until the next try */
+
 enum { FD_SIGNALS, FD_TIMER, FD_ROUTES, FD_FIREWALL, FD_FOLDERS, FD_BELL, FD_NAMES, FDS };
 enum { FOLDER_FILE, FOLDER_JOURNAL, FOLDER_ETC, FOLDER_RESOLVED, FOLDER_MANAGER, FOLDERS };
 
@@ -180,6 +182,10 @@ static void job_is_over(struct keep *k, int code)
 		log_line(LOG_WARN, "the file cannot be applied; the tunnel stays as it was");
 	if (work == KEEP_REPAIR && code)
 		k->not_before = now_boot() + BUSY; /* it is tried again, but not at once */
+	if (work == KEEP_UP)
+		k->code = code; /* should there be nothing left to keep */
+	if (work == KEEP_UP && code)
+		k->not_before = now_boot() + REFUSED;
 	keep_peers_hope(&k->peers, now_boot());
 	soon(k, KEEP_ALL);
 }
@@ -286,8 +292,8 @@ static void look(struct keep *k, uint64_t now)
 	k->look_due = TIME_NEVER;
 	status = journal_peek(&j, &journal_host, k->at->name);
 	if (status == -ENOENT) {
-		log_line(LOG_INFO, "taken down");
-		end(k, 0);
+		log_line(LOG_INFO, k->code ? "it could not be brought up again" : "taken down");
+		end(k, k->code);
 	} else if (status < 0 || is_at_work(k->at->name)) {
 		k->dirty = parts;
 		k->look_due = now + BUSY;

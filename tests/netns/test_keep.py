@@ -256,6 +256,21 @@ def down_that_was_killed_half_way_is_finished(lab):
     assert not unlike(before, after)
 
 
+@scenario(seconds=120)
+def up_that_was_killed_and_cannot_be_finished_is_a_failure(lab):
+    """The manager is not told that somebody wanted it down."""
+    owner, _far, keeper, _before = begin(lab)
+    keeper.settled()
+    owner.file(interface="Address = 10.9.0.1/24, fd09::1/64\nPostUp = false")
+    keeper.wait_log("is what")  # no hook is run
+    keeper.settled()
+    for path in pathlib.Path("/run/warren").glob("home*.journal"):
+        with open(path, "a") as file:
+            file.write("phase up\n")
+    assert keeper.wait_end(100) == 1, keeper.log()
+    owner.wait_ends()
+
+
 # --- what others remove -----------------------------------------------------------------------------
 
 
