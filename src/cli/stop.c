@@ -15,10 +15,11 @@ static void ask(int number)
 void stop_listen(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction action = { .sa_handler = ask }; /* no SA_RESTART */
+	struct sigaction action = { .sa_handler = ask }, was; /* no SA_RESTART */
 
 	for (size_t i = 0; i < ELEMENTS(signals); ++i)
-		(void)sigaction(signals[i], &action, NULL); /* they exist */
+		if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+			(void)sigaction(signals[i], &action, NULL); /* they exist */
 	action.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &action, NULL);
 }
