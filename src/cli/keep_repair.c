@@ -121,6 +121,24 @@ static int repair(struct tunnel_case *c, unsigned int kinds, const struct keep_p
 	return code;
 }
 
+int keep_revive(struct tunnel_case *c)
+{
+	struct keep_gone gone;
+	int status = keep_look(&c->j.owned, KEEP_ALL, &gone);
+	int code = status < 0 ? tunnel_case_fail(c, "this host cannot be looked at: %s",
+						 strerror(-status))
+			      : tunnel_case_resolve(c);
+
+	c->failures = 0; /* names without an address, said, do not make it one */
+	if (!code && journal_share(&c->j) < 0)
+		code = EXIT_FAILURE;
+	if (!code)
+		code = put_back_all(c, &gone, ~0U);
+	journal_unshare(&c->j);
+	keep_gone_done(&gone);
+	return code;
+}
+
 int keep_repair(const char *name, unsigned int kinds, const struct keep_peers *known)
 {
 	struct tunnel_options o = { .program = "warren: keep", .word = name };

@@ -3,6 +3,7 @@
 
 #include "base/attr.h"
 #include "cli/keep_peers.h"
+#include "cli/tunnel_case.h"
 
 /*
  * Puts back what a tunnel owns and is gone from the host, of these kinds (bit N: kind N), with the
@@ -11,5 +12,10 @@
  * hook. An exit code, after having said why.
  */
 MUST_CHECK int keep_repair(const char *name, unsigned int kinds, const struct keep_peers *known);
+/*
+ * The same for `up` of a tunnel whose device is gone: all of it, with the lock held and the file
+ * read. What guards it stays where it is, so that nothing leaves in clear meanwhile.
+ */
+MUST_CHECK int keep_revive(struct tunnel_case *c);
 
 #endif

@@ -33,6 +33,7 @@ struct tunnel_case {
 	struct check_run run; /* the file and what is wrong with it */
 	struct tunnel *t;     /* of run; NULL: there is none, or it was not read */
 	bool hooks_refused;   /* others can write the file */
+	bool revived;         /* its device was gone, and is back */
 	struct model patch;   /* for the device, names resolved */
 	struct journal j;
 	struct host_facts facts;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/keep_look.h"
+#include "cli/keep_repair.h"
 #include "cli/port_owner.h"
 #include "cli/quick.h"
 #include "cli/stop.h"
@@ -56,6 +58,39 @@ static int clear_away(struct tunnel_case *c)
 	return EXIT_FAILURE;
 }
 
+/* Rules, refusing routes or tables of its own: without them what went into the tunnel goes
+ * elsewhere. */
+static bool has_guards(const struct items *owned)
+{
+	for (size_t i = 0; i < owned->count; ++i)
+		if (owned->rows[i].kind == ITEM_RULE || owned->rows[i].kind == ITEM_TABLE)
+			return true;
+	return false;
+}
+
+/* H8: taking the rest back first would let out what the guards still hold. */
+static int revive(struct tunnel_case *c, const char *what)
+{
+	c->revived = true;
+	fprintf(stderr, "[!] %s of %s is gone: putting it back; hooks are not run again\n", what,
+		c->name);
+	if (keep_revive(c) == 0)
+		return 0;
+	return tunnel_case_fail(c, "what guards %s stays; `down %s' takes it away", c->name,
+				c->name);
+}
+
+/* Up it is, but somebody, or a command that was killed, may have left less than all of it. */
+static int complete(struct tunnel_case *c)
+{
+	struct keep_gone gone;
+	const int status = keep_look(&c->j.owned, KEEP_ALL, &gone);
+	const bool lacks = status == 0 && keep_gone_kinds(&gone);
+
+	keep_gone_done(&gone);
+	return lacks && !c->o->dry_run && !c->o->quick ? revive(c, "a part") : 0;
+}
+
 /* A14. *ret_up: it is up, and ours. */
 static int meet(struct tunnel_case *c, bool *ret_up)
 {
@@ -68,7 +103,12 @@ static int meet(struct tunnel_case *c, bool *ret_up)
 		return code;
 	if (c->j.found && c->j.phase == JOURNAL_UPPED && standing == STANDS_LINK && wireguard) {
 		*ret_up = true;
-		return 0;
+		return complete(c);
+	}
+	if (c->j.found && c->j.phase == JOURNAL_UPPED && standing == STANDS_NOTHING &&
+	    !c->o->dry_run && has_guards(&c->j.owned)) {
+		*ret_up = true;
+		return revive(c, "the device");
 	}
 	if (c->j.found && !c->o->dry_run) {
 		code = tunnel_case_recover(c);
@@ -215,6 +255,8 @@ static int up(struct tunnel_case *c)
 		code = meet(c, &is_up);
 	if (code)
 		return code;
+	if (is_up && c->revived)
+		return 0;
 	if (is_up && c->o->quick)
 		return tunnel_case_fail(c, "`%s' already exists", c->name);
 	if (is_up) {

@@ -448,7 +448,7 @@ def h4_ipv6_beside_the_tunnel(lab):
 
 @scenario(seconds=90, lacks=SAYS)
 def h8_nothing_leaves_after_a_crash(lab):
-    """H8, F-P1: with KillSwitch, while all of the tunnel is dead, its device too."""
+    """H8, F-P1: with KillSwitch, while all of the tunnel is dead, its device too, and while up brings it back."""
     owner = Owner(lab)
     owner.router.address("lo", *(f"{address}/{128 if ':' in address else 32}" for address in PUBLIC))
     owner.router.wait_addresses(*PUBLIC)
@@ -464,12 +464,13 @@ def h8_nothing_leaves_after_a_crash(lab):
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not set(pids) & set(processes()), 10, "they are dead")
     time.sleep(0.5)
+    done = owner.up()
+    assert "the device of home is gone" in done.stderr
+    works(owner, *INNER, *PUBLIC)
     load.kill()
     load.wait()
     leaked = [frame for _, frame in capture.end() if PLAIN in frame]
     assert not leaked, f"{len(leaked)} in the clear"
-    owner.up()
-    works(owner, *INNER, *PUBLIC)
     owner.down()
     owner.wait_ends()
     assert not unlike(before, owner.look())
