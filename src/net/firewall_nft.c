@@ -122,13 +122,15 @@ static int list(const struct item *i, struct spawn_result *ret)
 		       ret);
 }
 
-static bool is_listed(const struct item *i)
+/* An nft that was killed, or cannot be run now, says nothing. */
+static bool is_gone(const struct item *i)
 {
 	struct spawn_result r;
-	const bool listed = list(i, &r) == 0 && r.code == 0;
+	const int result = list(i, &r);
+	const bool gone = result == -ENOENT || (result == 0 && r.code == 1);
 
 	spawn_result_done(&r);
-	return listed;
+	return gone;
 }
 
 int firewall_is_there(const struct item *i)
@@ -157,7 +159,7 @@ int firewall_remove(const struct item *i, struct diag *why)
 	write_remove(&b, i);
 	result = buffer_ok(&b) ? apply(i, &b, &refused) : -ENOMEM;
 	buffer_done(&b);
-	if (result == 0 || !is_listed(i))
+	if (result == 0 || is_gone(i))
 		return 0;
 	*why = refused;
 	return result;

@@ -37,6 +37,12 @@ static int run_verb(const struct foreign_rule *r, const struct item *i, enum for
 	return run(a.argv, NULL, ret);
 }
 
+/* Then it has said nothing. */
+static bool was_killed(const struct spawn_result *r)
+{
+	return r->code > 128;
+}
+
 /* The rules of an nft chain; -ENOENT: there is no such chain. */
 static int list_chain(const struct foreign_rule *r, struct ruleset *ret)
 {
@@ -46,7 +52,7 @@ static int list_chain(const struct foreign_rule *r, struct ruleset *ret)
 			NULL, &result);
 
 	if (error == 0 && result.code != 0)
-		error = -ENOENT;
+		error = was_killed(&result) ? -EIO : -ENOENT;
 	if (error == 0)
 		error = ruleset_from_json(result.output.bytes, result.output.len, ret);
 	spawn_result_done(&result);
@@ -96,6 +102,8 @@ static int ask(const struct foreign_rule *r, const struct item *i)
 		is = 1;
 	else if (is == 0 && r->tool == FOREIGN_FIREWALL_CMD)
 		is = result.code == FIREWALLD_IS_NOT_RUNNING ? -ENOENT : 0;
+	else if (is == 0 && was_killed(&result))
+		is = -EIO;
 	else if (is == 0 && !has_chain(r))
 		is = -ENOENT;
 	spawn_result_done(&result);
@@ -188,13 +196,13 @@ static int delete_nft(const struct foreign_rule *r, const struct item *item, str
 int foreign_remove(const struct item *i, struct diag *why)
 {
 	struct foreign_rule r;
-	int error = 0;
+	int is, error = 0;
 
 	if (!foreign_parse(i, &r))
 		return -EINVAL;
 	if (r.tool == FOREIGN_NFT)
 		return delete_nft(&r, i, why);
-	while (error == 0 && foreign_is_there(i) == 1) {
+	while (error == 0 && (is = foreign_is_there(i)) == 1) {
 		struct spawn_result result;
 
 		error = run_verb(&r, i, FOREIGN_REMOVE, &result);
@@ -202,5 +210,7 @@ int foreign_remove(const struct item *i, struct diag *why)
 			error = tell(error, &result, i, why);
 		spawn_result_done(&result);
 	}
+	if (error == 0 && is != 0 && is != -ENOENT)
+		error = is; /* it may still be there */
 	return error;
 }
