@@ -36,7 +36,15 @@
 #define REFUSED (10 * NS_PER_S) /* what was half done cannot be finished: until the next try */
 
 enum { FD_SIGNALS, FD_TIMER, FD_ROUTES, FD_FIREWALL, FD_FOLDERS, FD_BELL, FD_NAMES, FDS };
-enum { FOLDER_FILE, FOLDER_JOURNAL, FOLDER_ETC, FOLDER_RESOLVED, FOLDER_MANAGER, FOLDERS };
+enum {
+	FOLDER_FILE,
+	FOLDER_LINK,
+	FOLDER_JOURNAL,
+	FOLDER_ETC,
+	FOLDER_RESOLVED,
+	FOLDER_MANAGER,
+	FOLDERS
+};
 
 struct keep {
 	const struct tunnel_path *at;
@@ -80,7 +88,7 @@ static void start(struct keep *k, enum keep_work work, unsigned int kinds)
 {
 	const pid_t pid = keep_job_start(&(struct keep_job){ .work = work,
 							     .name = k->at->name,
-							     .path = k->at->path,
+							     .path = k->at->absolute,
 							     .kinds = kinds,
 							     .known = &k->peers });
 
@@ -111,7 +119,7 @@ static void load_peers(struct keep *k)
 	struct diags diags;
 	struct tunnel t;
 
-	if (file_load(&f, k->at->path) < 0)
+	if (file_load(&f, k->at->absolute) < 0)
 		return; /* as they were */
 	diags_init(&diags);
 	if (!tunnel_read(&f, &t, &diags) || !keep_peers_load(&k->peers, &t))
@@ -135,6 +143,7 @@ static void begin_keeping(struct keep *k)
 {
 	const char *const places[FOLDERS][2] = {
 		[FOLDER_FILE] = { NULL, NULL }, /* set before */
+		[FOLDER_LINK] = { NULL, NULL },
 		[FOLDER_JOURNAL] = { journal_host.run, k->at->name },
 		[FOLDER_ETC] = { "/etc", "resolv.conf" },
 		[FOLDER_RESOLVED] = { "/run/systemd/resolve", "" },
@@ -309,7 +318,7 @@ static void look(struct keep *k, uint64_t now)
 static void sync_file(struct keep *k)
 {
 	k->sync_due = TIME_NEVER;
-	if (access(k->at->path, R_OK) == 0) /* else it is being replaced, or gone */
+	if (access(k->at->absolute, R_OK) == 0) /* else it is being replaced, or gone */
 		start(k, KEEP_SYNC, 0);
 }
 
@@ -358,7 +367,7 @@ static void hear_folders(struct keep *k)
 
 	if (folder_watch_read(&k->folders, &which) < 0)
 		which = ~0U;
-	if (has_news(k, which, FOLDER_FILE))
+	if (has_news(k, which, FOLDER_FILE) || has_news(k, which, FOLDER_LINK))
 		k->sync_due = now_boot() + SETTLE_FILE;
 	if (has_news(k, which, FOLDER_JOURNAL)) {
 		soon(k, KEEP_NETWORK);
@@ -437,18 +446,25 @@ static void loop(struct keep *k)
 
 /* Beginning and end */
 
-static void watch_file(struct keep *k)
+static int watch_path(struct keep *k, const char *path)
 {
 	char folder[4096];
 	char *slash;
 
-	(void)snprintf(folder, sizeof(folder), "%s", k->at->path);
+	(void)snprintf(folder, sizeof(folder), "%s", path);
 	slash = strrchr(folder, '/');
 	if (!slash)
-		return;
+		return -EINVAL;
 	*slash = '\0';
-	k->folder_numbers[FOLDER_FILE] =
-		folder_watch_add(&k->folders, slash == folder ? "/" : folder, slash + 1);
+	return folder_watch_add(&k->folders, slash == folder ? "/" : folder, slash + 1);
+}
+
+/* What is written into it, and, where it is a link, that it leads elsewhere. */
+static void watch_file(struct keep *k)
+{
+	k->folder_numbers[FOLDER_FILE] = watch_path(k, k->at->path);
+	if (strcmp(k->at->path, k->at->absolute) != 0)
+		k->folder_numbers[FOLDER_LINK] = watch_path(k, k->at->absolute);
 }
 
 static int open_all(struct keep *k)

@@ -40,7 +40,7 @@ static bool adopt_dns(const struct tunnel_case *c, struct items *ret)
 
 static int own(struct tunnel_case *c, const struct items *found, const char *engine)
 {
-	int status = journal_begin(&c->j, JOURNAL_UPPED, c->at.path, engine);
+	int status = journal_begin(&c->j, JOURNAL_UPPED, c->at.absolute, engine);
 
 	for (size_t i = 0; status == 0 && i < found->count; ++i)
 		status = journal_own(&c->j, &found->rows[i]);

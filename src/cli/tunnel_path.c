@@ -42,6 +42,21 @@ static bool name_of(const char *path, char ret[static MODEL_NAME])
 	return text_is_interface_name(ret);
 }
 
+/* Its folder's links are followed, its own is not. NULL: errno says why. */
+static char *make_absolute(const char *given)
+{
+	const char *slash = strrchr(given, '/');
+	char *folder = slash ? strndup(given, (size_t)(slash - given) + 1) : strdup(".");
+	char *real = folder ? realpath(folder, NULL) : NULL, *path = NULL;
+
+	if (real && asprintf(&path, "%s/%s", strcmp(real, "/") == 0 ? "" : real,
+			     slash ? slash + 1 : given) < 0)
+		path = NULL;
+	free(real);
+	free(folder);
+	return path;
+}
+
 static int fail(const struct tunnel_path *p, const char *program, const char *words)
 {
 	fprintf(stderr, "%s: `%s' %s\n", program, p->given, words);
@@ -90,7 +105,8 @@ int tunnel_path_find(struct tunnel_path *p, const char *word, const char *progra
 		return 1;
 	}
 	p->path = realpath(p->given, NULL);
-	if (!p->path)
+	p->absolute = make_absolute(p->given);
+	if (!p->path || !p->absolute)
 		return fail(p, program, strerror(errno));
 	warn_of_others(p);
 	return 0;
@@ -99,6 +115,7 @@ int tunnel_path_find(struct tunnel_path *p, const char *word, const char *progra
 void tunnel_path_done(struct tunnel_path *p)
 {
 	free(p->given);
+	free(p->absolute);
 	free(p->path);
 	*p = (struct tunnel_path){ 0 };
 }

@@ -12,6 +12,7 @@
  */
 struct tunnel_path {
 	char *given;           /* the path before its links were followed */
+	char *absolute;        /* the same from any folder: it leads to this tunnel again */
 	char *path;            /* and after: what is read and replaced */
 	char name[MODEL_NAME]; /* of the path that was given, whatever its link points to */
 };

@@ -195,7 +195,7 @@ static int fail_up(const struct tunnel_case *c, int status, struct diag *why)
 static int apply(struct tunnel_case *c, const struct plan *p)
 {
 	struct diag why = { 0 };
-	int status = journal_begin(&c->j, JOURNAL_UP, c->at.path, c->choice.engine);
+	int status = journal_begin(&c->j, JOURNAL_UP, c->at.absolute, c->choice.engine);
 
 	if (status == 0)
 		status = reserve(c, p);

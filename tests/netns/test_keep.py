@@ -271,6 +271,33 @@ def up_that_was_killed_and_cannot_be_finished_is_a_failure(lab):
     owner.wait_ends()
 
 
+@scenario(seconds=120)
+def file_that_is_a_link_is_kept(lab):
+    """The tunnel is called after the link, which may lead elsewhere one day."""
+    owner = Owner(lab)
+    owner.far()
+    owner.file("sweden")
+    owner.file("norway", interface="Address = 10.9.0.1/24, fd09::1/64\nMTU = 1300")
+    (host.FOLDER / "home.conf").symlink_to("sweden.conf")
+    before = owner.look()
+    keeper = Keeper(owner)
+    reach(owner)
+    keeper.settled()
+    (host.FOLDER / "new").symlink_to("norway.conf")
+    os.rename(host.FOLDER / "new", host.FOLDER / "home.conf")
+    wait_until(lambda: "mtu 1300" in owner.ns.ip("link show home"), 60, "the other file is applied")
+    keeper.settled()
+    owner.ns.ip("link delete home")
+    wait_until(lambda: "home" in owner.ns.ip("link show"), 60, "it is made anew")
+    reach(owner)
+    keeper.stop()
+    owner.wait_ends()
+    del before["files"]
+    after = owner.look()
+    del after["files"]
+    assert not unlike(before, after)
+
+
 # --- what others remove -----------------------------------------------------------------------------
 
 

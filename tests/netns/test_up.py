@@ -418,6 +418,58 @@ def wg_quick_leaves_no_core(lab):
     owner.wait_ends()
 
 
+DROPS = {
+    "our table": [],
+    "a rule of nft": [["nft", "-f", "-"]],
+    "a rule of iptables": [["iptables-nft", "-A", "INPUT", "-i", "lo", "-j", "ACCEPT"], ["iptables-nft", "-P", "INPUT", "DROP"]],
+}
+
+
+@pytest.mark.parametrize("what", DROPS)
+@scenario(seconds=60)
+def program_that_is_killed_leaves_nothing_behind(lab, what):
+    """What nft or iptables could not take away, or not look for, stays in the journal."""
+    owner = Owner(lab)
+    owner.file(interface="Address = 10.9.0.1/24\n#: OpenPort = 8080/tcp\n", allowed=BOTH)
+    theirs = "table inet theirs {\nchain input {\ntype filter hook input priority 0; policy drop;\n}\n}\n"
+    for words in DROPS[what]:
+        owner.ns.run(*words, stdin=theirs)
+    before = owner.look()
+    owner.up()
+    was = owner.ns.run("nft", "list", "ruleset")
+    assert ("8080" in was) == bool(DROPS[what]), was
+    bad = WORK / "bad"
+    bad.write_text("#!/bin/sh\nkill -9 $$\n")
+    bad.chmod(0o755)
+    programs = {os.path.realpath(path) for path in map(shutil.which, ("nft", "iptables", "iptables-nft")) if path}
+    for program in programs:
+        mount(str(bad), program, None, MS_BIND)
+    try:
+        assert owner.down(check=False).returncode == 1
+    finally:
+        for program in programs:
+            subprocess.run(["umount", program], check=True)
+    assert owner.ns.run("nft", "list", "ruleset") == was
+    owner.down()
+    nothing_changed(owner, before)
+
+
+@pytest.mark.parametrize("word", ["home", "./home.conf"])
+@scenario(seconds=60)
+def file_that_is_a_link(lab, word):
+    """The tunnel is called after the link, also when it goes down."""
+    owner = Owner(lab)
+    owner.file("sweden", interface=f"Address = 10.9.0.1/24\nPreDown = echo $INTERFACE %i > {WORK}/down")
+    (host.FOLDER / "home.conf").symlink_to("sweden.conf")
+    os.chdir(host.FOLDER)
+    before = owner.look()
+    owner.up(word)
+    os.chdir("/")
+    owner.down()
+    assert (WORK / "down").read_text() == "home home\n"
+    nothing_changed(owner, before)
+
+
 @scenario(seconds=60)
 def hooks_run_as_written(lab):
     """In bash, with %i, '#' and all, in order, with a clean environment."""
