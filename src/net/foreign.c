@@ -138,6 +138,7 @@ static int look_at_nft(const struct tunnel *t, const char *link, struct items *r
 	return result;
 }
 
+/* One that cannot be asked is no reason to leave the others unasked. */
 static int tell(int result, const char *program, struct diag *why)
 {
 	if (result != 0)
@@ -149,18 +150,16 @@ static int tell(int result, const char *program, struct diag *why)
 
 int foreign_decide(const struct tunnel *t, const char *link, struct items *ret, struct diag *why)
 {
-	int result;
+	int nft, legacy, legacy6;
 
 	if (!t->own.forward && t->own.open.count == 0)
 		return 0;
-	result = tell(look_at_nft(t, link, ret), "nft", why);
-	if (result == 0)
-		result = tell(look_at_legacy(t, link, "ip", "/proc/net/ip_tables_names",
-					     "iptables-legacy-save", ret),
-			      "iptables-legacy-save", why);
-	if (result == 0)
-		result = tell(look_at_legacy(t, link, "ip6", "/proc/net/ip6_tables_names",
-					     "ip6tables-legacy-save", ret),
-			      "ip6tables-legacy-save", why);
-	return result;
+	nft = tell(look_at_nft(t, link, ret), "nft", why);
+	legacy = tell(look_at_legacy(t, link, "ip", "/proc/net/ip_tables_names",
+				     "iptables-legacy-save", ret),
+		      "iptables-legacy-save", why);
+	legacy6 = tell(look_at_legacy(t, link, "ip6", "/proc/net/ip6_tables_names",
+				      "ip6tables-legacy-save", ret),
+		       "ip6tables-legacy-save", why);
+	return nft ? nft : legacy ? legacy : legacy6;
 }

@@ -28,7 +28,7 @@
  */
 
 /* Looks at the host's rule sets, without what is there of ours, and adds an ITEM_FOREIGN for each
- * place that would drop. 0 or negative errno, with why. */
+ * place that would drop. 0 or negative errno, with why: then what the others told is there. */
 MUST_CHECK int foreign_decide(const struct tunnel *t, const char *link, struct items *ret,
 			      struct diag *why);
 MUST_CHECK int foreign_add(const struct item *i, struct diag *why);    /* also when it is there */

@@ -130,6 +130,12 @@ static bool add_item(const struct search *s, const char *whose, const char *text
 	return i && item_set_texts(i, whose, text);
 }
 
+/* iptables takes "wg+" for all links whose names begin with "wg". */
+static bool is_pattern(const struct search *s, const struct wish *w)
+{
+	return w->hook == RULESET_FORWARD && s->link[strlen(s->link) - 1] == '+';
+}
+
 static bool add_place(const struct search *s, const struct wish *w,
 		      const struct ruleset_chain *base)
 {
@@ -139,10 +145,12 @@ static bool add_place(const struct search *s, const struct wish *w,
 	const char *six = strcmp(base->family, "ip6") == 0 ? "6" : "";
 	int len;
 
+	if (s->host->legacy && is_pattern(s, w))
+		return true; /* it has no way to say it */
 	if (s->host->legacy)
 		len = snprintf(text, sizeof(text), "ip%stables-legacy %s %s", six, c->name,
 			       w->what);
-	else if (made_by_iptables(base) && s->host->has_iptables)
+	else if (made_by_iptables(base) && s->host->has_iptables && !is_pattern(s, w))
 		len = snprintf(text, sizeof(text), "ip%stables-nft %s %s", six, c->name, w->what);
 	else
 		len = snprintf(text, sizeof(text), "nft %s %s %s %s", c->family, c->table, c->name,

@@ -84,7 +84,7 @@ static int want(const char *path, const char *link, uint32_t mark)
 			     firewall_items(&t, link, mark, &facts.network, &items)))
 		result = -ENOMEM;
 	if (result == 0)
-		result = foreign_decide(&t, link, &items, &why);
+		(void)foreign_decide(&t, link, &items, &why); /* up goes on, too */
 	if (why.text[0])
 		(void)fprintf(stderr, "%s\n", why.text);
 	if (result == 0)

@@ -174,6 +174,22 @@ def d3_d5_iptables(lab, rules, program):
         assert "DOCKER-USER" in server.rules.items
 
 
+@scenario(seconds=90)
+def without_nft_the_older_iptables_is_looked_at(lab):
+    needs("iptables-legacy")
+    nft = shutil.which("nft", path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+    def make(server):
+        server.iptables(ORACLE, "iptables-legacy")
+        mount("/dev/null", nft, None, MS_BIND)
+
+    server = Server(lab, make)
+    subprocess.run(["umount", nft], check=True)
+    assert {line.split("text=")[1] for line in foreign(server.rules.items)} == {
+        f"iptables-legacy%20{what}" for what in ("FORWARD%20in", "FORWARD%20out", "INPUT%2051820/udp",
+                                                 "INPUT%208080/tcp")}
+
+
 PLAIN = """
 table inet filter {
 	chain input {

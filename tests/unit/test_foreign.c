@@ -19,6 +19,8 @@
  */
 enum { ROOM = 1024 };
 
+static const char *link_name = "wg0";
+
 #define BOTH "Address = 10.8.0.1/24, fd08::1/64\n#: Forward = yes\n"
 #define FORWARD "Address = 10.8.0.1/24\n#: Forward = yes\n"
 #define OPEN "ListenPort = 51820\n#: OpenPort = 80/tcp\n"
@@ -49,7 +51,7 @@ static void print_places(const char *keys, const struct ruleset *r, const struct
 	ret[0] = '\0';
 	read_tunnel(keys, &t);
 	items_init(&items);
-	assert_true(foreign_places(&t, "wg0", r, h, &items));
+	assert_true(foreign_places(&t, link_name, r, h, &items));
 	for (size_t i = 0; i < items.count; ++i)
 		at += (size_t)snprintf(ret + at, ROOM - at, "%s%s: %s", at ? "; " : "",
 				       items.rows[i].name, items.rows[i].text);
@@ -311,6 +313,30 @@ static void places_by_nft(void **state)
 	}
 }
 
+/* "wg+" would be every link whose name begins with "wg"; a port has no link in it. */
+static void names_that_iptables_takes_for_a_pattern(void **state)
+{
+	static const char keys[] = FORWARD OPEN;
+	static const char drops[] = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n";
+	static const struct foreign_host host = { .has_iptables = true },
+					 legacy = { .legacy = true };
+	struct ruleset r;
+	char places[ROOM];
+
+	(void)state;
+	link_name = "wg+";
+	assert_int_equal(ruleset_from_save(drops, strlen(drops), "ip", &r), 0);
+	print_places(keys, &r, &host, places);
+	assert_string_equal(places, "iptables: nft ip filter FORWARD in; iptables: nft ip filter "
+				    "FORWARD out; iptables: iptables-nft INPUT 51820/udp; "
+				    "iptables: iptables-nft INPUT 80/tcp");
+	print_places(keys, &r, &legacy, places);
+	assert_string_equal(places, "iptables: iptables-legacy INPUT 51820/udp; iptables: "
+				    "iptables-legacy INPUT 80/tcp");
+	ruleset_done(&r);
+	link_name = "wg0";
+}
+
 static void own_tables_are_no_places(void **state)
 {
 	static const char rules[] =
@@ -402,9 +428,13 @@ static void commands(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(places_by_iptables),  cmocka_unit_test(places_by_other_means),
-		cmocka_unit_test(places_by_nft),       cmocka_unit_test(own_tables_are_no_places),
-		cmocka_unit_test(what_is_no_rule_set), cmocka_unit_test(commands),
+		cmocka_unit_test(places_by_iptables),
+		cmocka_unit_test(places_by_other_means),
+		cmocka_unit_test(places_by_nft),
+		cmocka_unit_test(own_tables_are_no_places),
+		cmocka_unit_test(what_is_no_rule_set),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(names_that_iptables_takes_for_a_pattern),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
