@@ -20,6 +20,7 @@
  *   "arp warren-NAME"  with KillSwitch: no other link's neighbours learn the tunnel's addresses by
  *       asking for them. Without it they do, as after wg-quick: arp_ignore would do the same, but
  *       to all addresses of the host.
+ * In their names NAME has "/e" for '=' and "/p" for '+', which nft does not take.
  *
  * KillSwitch: what goes to AllowedIPs, to the tunnel's networks, or from its addresses leaves by
  * the tunnel or is rejected. ExcludedIPs, DHCP and neighbour discovery pass, and so does UDP with

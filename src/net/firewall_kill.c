@@ -163,14 +163,15 @@ static void write_output(struct buffer *b, const char *link, uint32_t mark)
 }
 
 /* What comes out of the tunnel and goes on is the peers' own, not ours; and what ExcludedIPs answer
- * to somebody behind us has a guarded address to go to. */
+ * to somebody behind us has a guarded address to go to. Only answers: a LAN that is excluded may
+ * not begin anything in clear. */
 static void write_forward(struct buffer *b, const char *link, const struct guard *g)
 {
 	firewall_chain(b, "forward");
 	firewall_hook(b, "filter", "forward", 0);
 	firewall_rule(b, "iifname \"%s\" accept", link);
 	firewall_rule(b, "oifname \"%s\" accept", link);
-	both(b, &g->excluded, "saddr", "accept");
+	both(b, &g->excluded, "saddr", "ct direction reply accept");
 	firewall_rule(b, "jump guard");
 	firewall_end(b);
 }

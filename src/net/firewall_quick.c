@@ -14,7 +14,7 @@ static bool takes_default(const struct tunnel *t, uint8_t family)
 		const struct model_peer *p = &t->model.peers[i];
 
 		for (size_t j = 0; j < p->allowed_count; ++j) {
-			if (p->allowed[j].prefix.bits == 0 &&
+			if (p->allowed[j].prefix.bits == 0 && !p->allowed[j].remove &&
 			    p->allowed[j].prefix.ip.family == family)
 				return true;
 		}

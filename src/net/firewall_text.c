@@ -59,18 +59,34 @@ void firewall_set_rule(struct buffer *b, const struct prefix_set *s, uint8_t fam
 	buffer_printf(b, " } %s\n", verdict);
 }
 
+/* What nft would not read in a name is written with a slash, which no link's has. */
+static void write_name(struct buffer *b, const char *link)
+{
+	for (; *link; ++link)
+		if (*link == '=')
+			buffer_append(b, "/e", 2);
+		else if (*link == '+')
+			buffer_append(b, "/p", 2);
+		else
+			buffer_append(b, link, 1);
+}
+
 bool firewall_table(struct items *ret, const char *family, const char *prefix, const char *link,
 		    struct buffer *b)
 {
-	char name[64];
+	struct buffer name;
 	struct item *item;
 	bool made = false;
 
-	(void)snprintf(name, sizeof(name), "%s %s-%s", family, prefix, link);
+	buffer_init(&name);
+	buffer_printf(&name, "%s %s-", family, prefix);
+	write_name(&name, link);
+	buffer_append(&name, "", 1);
 	buffer_append(b, "", 1);
-	item = buffer_ok(b) ? items_add(ret, ITEM_TABLE, link) : NULL;
+	item = buffer_ok(b) && buffer_ok(&name) ? items_add(ret, ITEM_TABLE, link) : NULL;
 	if (item)
-		made = item_set_texts(item, name, b->bytes);
+		made = item_set_texts(item, name.bytes, b->bytes);
+	buffer_done(&name);
 	buffer_done(b);
 	return made;
 }

@@ -168,6 +168,32 @@ def excluded_networks_pass_the_kill_switch(lab):
 
 
 @scenario(seconds=60)
+def a_lan_that_is_excluded_begins_nothing_in_clear(lab):
+    road = Road(lab)
+    road.drop_rules()
+    road.gateway.ip("route replace 192.168.9.0/24 via 192.168.7.2")
+    with Rules(road.host, "#: KillSwitch = yes\n#: ExcludedIPs = 203.0.113.0/24, 192.168.9.0/24\n" + WHOLE):
+        sniffer = lab.sniffer(road.gateway, "out")
+        assert road.host.ping("192.168.9.2", count=3) == 3
+        assert road.client.ping("203.0.113.9", count=3) == 3
+        road.talk(road.client, "8.8.8.8")
+        assert road.client.ping("8.8.8.8", wait=0.3) == 0
+        assert [pair for pair in in_clear(sniffer.frames, outer=[51820]) if "203.0.113.9" not in pair] == []
+    assert road.client.ping("8.8.8.8", count=3) == 3
+
+
+@scenario(seconds=60)
+def names_that_nft_does_not_read(lab):
+    """'=' and '+' are no letters to nft; a name may begin with a digit or a dash."""
+    ns = lab.namespace()
+    for name in "w=g+0", "=", "+", "0", "-wg.", "..w", "wg==++wg==++wg=":
+        rules = Rules(ns, "#: KillSwitch = yes\n#: Masquerade = yes\n#: MssClamp = 1360\n" + WHOLE, link=name)
+        with rules:
+            assert set(rules.there()) == {1}
+        assert ruleset(ns) == ""
+
+
+@scenario(seconds=60)
 def fc14_neighbours_do_not_learn_the_tunnel_address(lab):
     road = Road(lab)
     road.gateway.ip("route add 10.8.0.2/32 dev out")  # who-has 10.8.0.2, on the LAN

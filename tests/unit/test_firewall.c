@@ -134,6 +134,7 @@ static void quick_tables(void **state)
 		{ IFACE "Table = 7\n" ALL_V4, "ip wg-quick-wg0", "preraw", "" },
 		{ IFACE PEER "AllowedIPs = 0.0.0.0/1, 128.0.0.0/1\n", "ip wg-quick-wg0", "preraw",
 		  "" },
+		{ IFACE PEER "AllowedIPs = -0.0.0.0/0\n", "ip wg-quick-wg0", "preraw", "" },
 		{ IFACE ALL_V4, "inet warren-wg0", "guard", "" },
 	};
 
@@ -174,7 +175,8 @@ static void kill_switch(void **state)
 		  "ip daddr { 1.1.1.1/32 } accept\nip6 daddr { 2001:db8::/32 } accept\n" WHOLE },
 		{ KILL "#: ExcludedIPs = 1.1.1.1\n" ALL_V4, "inet warren-wg0", "forward",
 		  FILTER("forward") "iifname \"wg0\" accept\noifname \"wg0\" accept\n"
-				    "ip saddr { 1.1.1.1/32 } accept\njump guard\n" },
+				    "ip saddr { 1.1.1.1/32 } ct direction reply accept\n"
+				    "jump guard\n" },
 		{ LAN ALL_V4, "inet warren-wg0", "guard",
 		  LAN_V4 " accept\n" LAN_V6 " accept\n" WHOLE },
 		/* named inside of the LAN's ranges: guarded; a range itself: let through */
@@ -252,6 +254,24 @@ static void mss_clamp(void **state)
 
 	(void)state;
 	check_rows(rows, ELEMENTS(rows));
+}
+
+/* '=' and '+' are no letters of a name to nft. */
+static void names_that_nft_does_not_read(void **state)
+{
+	struct items items;
+	struct tunnel t;
+
+	(void)state;
+	read_tunnel(KILL ALL_V4, &t);
+	items_init(&items);
+	assert_true(firewall_items(&t, "+w=g+0-.", MARK, &(struct host_network){ 0 }, &items));
+	assert_int_equal(items.count, 2);
+	assert_string_equal(items.rows[0].name, "inet warren-/pw/eg/p0-.");
+	assert_string_equal(items.rows[1].name, "ip wg-quick-/pw/eg/p0-.");
+	assert_non_null(strstr(items.rows[0].text, "oifname \"+w=g+0-.\""));
+	items_done(&items);
+	tunnel_done(&t);
 }
 
 static void nothing_asked_for_is_no_table(void **state)
@@ -398,6 +418,7 @@ int main(void)
 		cmocka_unit_test(kill_switch),
 		cmocka_unit_test(masquerade),
 		cmocka_unit_test(mss_clamp),
+		cmocka_unit_test(names_that_nft_does_not_read),
 		cmocka_unit_test(nothing_asked_for_is_no_table),
 		cmocka_unit_test(a4_who_must_be_there),
 		cmocka_unit_test(without_a_mark_none_passes),
