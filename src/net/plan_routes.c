@@ -161,6 +161,15 @@ static bool by_rules(const struct tunnel *t, const struct prefix *p)
 	return t->table == TUNNEL_TABLE_AUTO && p->bits == 0;
 }
 
+static bool is_excluded(const struct tunnel *t, const struct prefix *p)
+{
+	for (size_t i = 0; i < t->own.excluded.count; ++i)
+		if (prefix_covers(&t->own.excluded.rows[i].prefix, p))
+			return true;
+	return false;
+}
+
+/* Where all of a family is excluded its throw route stands in the place of the default route. */
 static bool add_routed(const struct tunnel *t, const struct prefix *allowed, struct prefixes *ret)
 {
 	const struct tunnel_prefixes *excluded = &t->own.excluded;
@@ -168,7 +177,7 @@ static bool add_routed(const struct tunnel *t, const struct prefix *allowed, str
 	bool ok;
 
 	if (by_rules(t, allowed))
-		return prefixes_add(ret, allowed);
+		return is_excluded(t, allowed) || prefixes_add(ret, allowed);
 	prefixes_init(&pieces);
 	ok = prefixes_add(&pieces, allowed);
 	for (size_t i = 0; ok && i < excluded->count; ++i) {
