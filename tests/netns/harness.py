@@ -164,6 +164,9 @@ def child(function, kwargs, seconds, pipe):
         def ring(_signal, _frame):
             raise OutOfTime(f"no end after {seconds} s")
 
+        for number in (signal.SIGHUP, signal.SIGINT):  # under nohup, or behind a script's &, programs would not hear them
+            if signal.getsignal(number) == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, ring)
         signal.alarm(seconds)
         faulthandler.dump_traceback_later(seconds + 8, file=sys.stderr)
