@@ -143,14 +143,15 @@ static void print_plan(const struct tunnel_case *c, const struct plan *p)
 		tunnel_print_step(&p->rows[i], c->name, true);
 }
 
-/* Whoever plans while a hook of ours runs, with the lock let go, keeps off these. */
+/* Whoever plans while a hook of ours runs, with the lock let go, keeps off these. The journal looks
+ * for one from its end: what comes first stands there. */
 static int reserve(struct tunnel_case *c, const struct plan *p)
 {
 	int status = 0;
 
 	if (!c->t->hooks[TUNNEL_PRE_UP].count)
 		return 0;
-	for (size_t i = 0; status == 0 && i < p->count; ++i) {
+	for (size_t i = p->count; status == 0 && i-- > 0;) {
 		const struct step *s = &p->rows[i];
 
 		if (s->kind == STEP_ADD &&

@@ -72,17 +72,23 @@ static int take_text(const char *text, size_t len, char **ret)
 
 /* Items */
 
+struct item *journal_last(const struct items *in, const struct item *like)
+{
+	for (size_t i = in->count; i-- > 0;)
+		if (item_same(&in->rows[i], like))
+			return &in->rows[i];
+	return NULL;
+}
+
 void journal_strike(struct items *from, const struct item *like)
 {
-	for (size_t i = from->count; i-- > 0;) {
-		if (!item_same(&from->rows[i], like))
-			continue;
-		item_done(&from->rows[i]);
-		memmove(from->rows + i, from->rows + i + 1,
-			(from->count - i - 1) * sizeof(*from->rows));
-		--from->count;
+	struct item *const at = journal_last(from, like);
+
+	if (!at)
 		return;
-	}
+	item_done(at);
+	memmove(at, at + 1, (size_t)(from->rows + from->count - at - 1) * sizeof(*at));
+	--from->count;
 }
 
 bool journal_take_own(struct journal *j, const struct item *i)

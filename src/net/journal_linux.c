@@ -606,7 +606,7 @@ int journal_lose(struct journal *j, const struct item *i)
 {
 	int status;
 
-	if (!items_find(&j->owned, i))
+	if (!journal_last(&j->owned, i))
 		return 0;
 	status = append_item(j, JOURNAL_LOST, i);
 	if (status == 0)
