@@ -247,10 +247,10 @@ static bool add_routes(struct making *m)
 {
 	const bool is_auto = m->p->t->table == TUNNEL_TABLE_AUTO;
 	const uint32_t table = table_of(m);
-	struct prefixes routed;
+	struct prefix_set routed;
 	bool ok;
 
-	prefixes_init(&routed);
+	prefix_set_init(&routed);
 	ok = plan_routed(m->p->t, table, &routed);
 	for (size_t i = 0; ok && i < routed.count; ++i) {
 		const struct prefix *p = &routed.rows[i];
@@ -259,7 +259,7 @@ static bool add_routes(struct making *m)
 			ok = add_route(m, HOST_UNICAST, p,
 				       is_auto && p->bits == 0 ? m->mark : table, 0);
 	}
-	prefixes_done(&routed);
+	prefix_set_done(&routed);
 	return ok;
 }
 

@@ -2,7 +2,7 @@
 #define NET_PLAN_PRIVATE_H
 
 #include "net/plan.h"
-#include "net/prefixes.h"
+#include "net/prefix_set.h"
 
 /* What the files of the planner share. False is always: out of memory. */
 
@@ -22,11 +22,11 @@ MUST_CHECK bool plan_wanted(const struct plan_case *p, struct items *ret);
 MUST_CHECK bool plan_lacks_ipv6(const struct plan_case *p);
 
 /* Who is allowed what in the end, each network once: of two that claim it the last one has it. */
-MUST_CHECK bool plan_allowed(const struct model *m, struct prefixes *ret);
+MUST_CHECK bool plan_allowed(const struct model *m, struct prefix_set *ret);
 /* The networks that are routed to the link, in the order of wg-quick, without those which
  * ExcludedIPs takes out and those which the routes of the addresses cover. Default routes that go
  * by policy rules are among them. table: where the others go. */
-MUST_CHECK bool plan_routed(const struct tunnel *t, uint32_t table, struct prefixes *ret);
+MUST_CHECK bool plan_routed(const struct tunnel *t, uint32_t table, struct prefix_set *ret);
 
 /* The route that the kernel makes of an address, in the main table. False: it makes none, as of a
  * single IPv4 address and of those in 0.0.0.0/8. */

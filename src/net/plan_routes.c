@@ -108,7 +108,7 @@ static bool is_held(const struct claim *from, const struct claim *to, const stru
 	return holder != NULL;
 }
 
-bool plan_allowed(const struct model *m, struct prefixes *ret)
+bool plan_allowed(const struct model *m, struct prefix_set *ret)
 {
 	struct claims claims;
 	bool ok = collect_claims(m, &claims);
@@ -121,7 +121,7 @@ bool plan_allowed(const struct model *m, struct prefixes *ret)
 			if (!prefix_equal(&claims.rows[i].prefix, &claims.rows[end].prefix))
 				break;
 		if (is_held(&claims.rows[i], &claims.rows[end], m))
-			ok = prefixes_add(ret, &claims.rows[i].prefix);
+			ok = prefix_set_add(ret, &claims.rows[i].prefix);
 	}
 	free(claims.rows);
 	return ok;
@@ -170,31 +170,31 @@ static bool is_excluded(const struct tunnel *t, const struct prefix *p)
 }
 
 /* Where all of a family is excluded its throw route stands in the place of the default route. */
-static bool add_routed(const struct tunnel *t, const struct prefix *allowed, struct prefixes *ret)
+static bool add_routed(const struct tunnel *t, const struct prefix *allowed, struct prefix_set *ret)
 {
 	const struct tunnel_prefixes *excluded = &t->own.excluded;
-	struct prefixes pieces;
+	struct prefix_set pieces;
 	bool ok;
 
 	if (by_rules(t, allowed))
-		return is_excluded(t, allowed) || prefixes_add(ret, allowed);
-	prefixes_init(&pieces);
-	ok = prefixes_add(&pieces, allowed);
+		return is_excluded(t, allowed) || prefix_set_add(ret, allowed);
+	prefix_set_init(&pieces);
+	ok = prefix_set_add(&pieces, allowed);
 	for (size_t i = 0; ok && i < excluded->count; ++i) {
 		struct prefix out = excluded->rows[i].prefix;
 
 		prefix_mask(&out);
-		ok = prefixes_take_away(&pieces, &out);
+		ok = prefix_set_take_away(&pieces, &out);
 	}
 	for (size_t i = 0; ok && i < pieces.count; ++i)
-		ok = prefixes_add(ret, &pieces.rows[i]);
-	prefixes_done(&pieces);
+		ok = prefix_set_add(ret, &pieces.rows[i]);
+	prefix_set_done(&pieces);
 	return ok;
 }
 
 /* Drops what comes twice, as pieces of two networks one of which is inside the other, and what
  * needs no route. */
-static void sift(const struct tunnel *t, uint32_t table, struct prefixes *p)
+static void sift(const struct tunnel *t, uint32_t table, struct prefix_set *p)
 {
 	size_t kept = 0;
 
@@ -205,20 +205,20 @@ static void sift(const struct tunnel *t, uint32_t table, struct prefixes *p)
 	p->count = kept;
 }
 
-bool plan_routed(const struct tunnel *t, uint32_t table, struct prefixes *ret)
+bool plan_routed(const struct tunnel *t, uint32_t table, struct prefix_set *ret)
 {
-	struct prefixes allowed;
+	struct prefix_set allowed;
 	bool ok = true;
 
 	if (t->table == TUNNEL_TABLE_OFF)
 		return true;
-	prefixes_init(&allowed);
+	prefix_set_init(&allowed);
 	ok = plan_allowed(&t->model, &allowed);
 	for (size_t i = 0; ok && i < allowed.count; ++i)
 		ok = add_routed(t, &allowed.rows[i], ret);
-	ok = ok && prefixes_sort(ret);
+	ok = ok && prefix_set_sort(ret);
 	if (ok)
 		sift(t, table, ret);
-	prefixes_done(&allowed);
+	prefix_set_done(&allowed);
 	return ok;
 }

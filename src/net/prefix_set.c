@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/rows.h"
+#include "base/text.h"
 
 static int compare(const void *left, const void *right)
 {
@@ -95,4 +96,76 @@ bool prefix_set_covers(const struct prefix_set *s, const struct prefix *p)
 			return true;
 	}
 	return false;
+}
+
+/* The other half of the network that is one bit wider. */
+static struct prefix sibling(const struct prefix *of, unsigned int bits)
+{
+	struct prefix p = { of->ip, (uint8_t)bits };
+
+	prefix_mask(&p);
+	p.ip.bytes[(bits - 1) / 8] ^= (uint8_t)(0x80U >> (bits - 1) % 8);
+	return p;
+}
+
+/* What of p is not in out. */
+static bool add_rest(struct prefix_set *to, const struct prefix *p, const struct prefix *out)
+{
+	if (prefix_covers(out, p))
+		return true;
+	if (!prefix_covers(p, out))
+		return prefix_set_add(to, p);
+	for (unsigned int bits = p->bits + 1U; bits <= out->bits; ++bits) {
+		const struct prefix half = sibling(out, bits);
+
+		if (!prefix_set_add(to, &half))
+			return false;
+	}
+	return true;
+}
+
+bool prefix_set_take_away(struct prefix_set *s, const struct prefix *out)
+{
+	struct prefix_set rest;
+
+	prefix_set_init(&rest);
+	for (size_t i = 0; i < s->count; ++i)
+		if (!add_rest(&rest, &s->rows[i], out)) {
+			prefix_set_done(&rest);
+			return false;
+		}
+	prefix_set_done(s);
+	*s = rest;
+	return true;
+}
+
+struct sorted {
+	struct prefix prefix;
+	char text[TEXT_PREFIX];
+};
+
+static int compare_texts(const void *a, const void *b)
+{
+	const struct sorted *x = a, *y = b;
+
+	if (x->prefix.bits != y->prefix.bits)
+		return x->prefix.bits < y->prefix.bits ? 1 : -1;
+	return strcmp(y->text, x->text);
+}
+
+bool prefix_set_sort(struct prefix_set *s)
+{
+	struct sorted *rows = calloc(s->count + 1, sizeof(*rows));
+
+	if (!rows)
+		return false;
+	for (size_t i = 0; i < s->count; ++i) {
+		rows[i].prefix = s->rows[i];
+		text_from_prefix(&s->rows[i], rows[i].text);
+	}
+	qsort(rows, s->count, sizeof(*rows), compare_texts);
+	for (size_t i = 0; i < s->count; ++i)
+		s->rows[i] = rows[i].prefix;
+	free(rows);
+	return true;
 }

@@ -8,8 +8,9 @@
 #include "base/prefix.h"
 
 /*
- * The fewest networks that hold the same addresses: no two overlap, and halves are joined. What nft
- * takes as a set of intervals. Fill it, tidy it, then read its rows: IPv4 first, by address.
+ * Networks, in the order in which they came until it is tidied or sorted. Tidy, they are the fewest
+ * that hold the same addresses, as nft takes them for a set of intervals; sorted, they stand as
+ * wg-quick adds its routes. Owns its rows.
  */
 struct prefix_set {
 	struct prefix *rows;
@@ -19,7 +20,14 @@ struct prefix_set {
 
 void prefix_set_init(struct prefix_set *s);
 void prefix_set_done(struct prefix_set *s);
+/* These three are false when out of memory; then nothing has changed. */
 MUST_CHECK bool prefix_set_add(struct prefix_set *s, const struct prefix *p); /* host bits go */
+/* All addresses of `out`, whose host bits are none, leave: who contains it becomes the largest
+ * networks around it. */
+MUST_CHECK bool prefix_set_take_away(struct prefix_set *s, const struct prefix *out);
+/* As `sort -nr -k 2 -t /` of their texts: the longest first, of equal ones by bytes, backwards. */
+MUST_CHECK bool prefix_set_sort(struct prefix_set *s);
+/* No two overlap, and halves are joined: IPv4 first, by address. */
 void prefix_set_tidy(struct prefix_set *s);
 
 /* Of a tidy one. All addresses of the family? Any of them? */
