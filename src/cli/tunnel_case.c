@@ -195,7 +195,7 @@ static int judge(struct tunnel_case *c, bool strict)
 	if (!ends)
 		return 0;
 	return tunnel_case_fail(c, "nothing was done%s",
-				c->o->quick ? "" : "; --force goes on all the same");
+				c->o->has_force ? "; --force goes on all the same" : "");
 }
 
 int tunnel_case_load(struct tunnel_case *c, bool host, bool strict)

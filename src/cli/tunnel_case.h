@@ -21,6 +21,7 @@ struct tunnel_options {
 	const char *program; /* "warren: up", or the name that stands for wg-quick */
 	bool quick;          /* as wg-quick does it */
 	const char *word;    /* FILE|NAME */
+	bool has_force;      /* the verb knows --force */
 	bool force;
 	bool dry_run;
 	enum tunnel_engine engine;

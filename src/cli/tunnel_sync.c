@@ -51,8 +51,10 @@ static int read_device(struct sync *s)
 		return 0;
 	if (error == -EPERM || error == -EACCES)
 		return tunnel_case_fail(s->c, "only root may do this");
-	return tunnel_case_fail(s->c, "%s is not up (%s); `warren up %s' brings it up", s->c->name,
-				strerror(-error), s->c->o->word);
+	if (error == -EPROTONOSUPPORT || error == -ENODEV || error == -ENOENT)
+		return tunnel_case_fail(s->c, "%s is not up; `warren up %s' brings it up",
+					s->c->name, s->c->o->word);
+	return tunnel_case_fail(s->c, "%s cannot be read: %s", s->c->name, strerror(-error));
 }
 
 /* Endpoints by name: one of several addresses of the name is as good as another. */

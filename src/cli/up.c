@@ -94,7 +94,7 @@ static int parse(int argc, char *argv[], struct tunnel_options *o)
 
 static int up_main(int argc, char *argv[])
 {
-	struct tunnel_options o = { .program = "warren: up" };
+	struct tunnel_options o = { .program = "warren: up", .has_force = true };
 	const int code = parse(argc, argv, &o);
 
 	if (code >= 0)

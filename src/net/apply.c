@@ -307,7 +307,7 @@ static void undo_step(struct run *r, const struct step *s)
 		r->h->tell(r->h->ctx, &why);
 }
 
-/* The last of the steps is the one that failed: it may have been done in part. */
+/* The last of the steps may be the one that failed: it may have been done in part. */
 static void undo(struct run *r, const struct plan *p, size_t count)
 {
 	struct diag why = { 0 };
@@ -327,6 +327,13 @@ static bool is_stopped(const struct run *r)
 	return r->j->phase != JOURNAL_DOWN && r->h->is_stopped && r->h->is_stopped(r->h->ctx);
 }
 
+static int end_early(struct run *r, const struct plan *p, size_t count, int status)
+{
+	if (r->j->phase != JOURNAL_DOWN)
+		undo(r, p, count);
+	return status;
+}
+
 static int run_steps(struct run *r, const struct plan *p, struct diag *why)
 {
 	int first = 0;
@@ -334,8 +341,11 @@ static int run_steps(struct run *r, const struct plan *p, struct diag *why)
 	for (size_t i = 0; i < p->count; ++i) {
 		const struct step *s = &p->rows[i];
 		struct diag here = { 0 };
-		int status = is_stopped(r) ? -EINTR : take_step(r, s, &here);
+		int status;
 
+		if (is_stopped(r))
+			return end_early(r, p, i, -EINTR);
+		status = take_step(r, s, &here);
 		if (status == 0)
 			continue;
 		if (is_forgiven(r, s)) {
@@ -345,11 +355,10 @@ static int run_steps(struct run *r, const struct plan *p, struct diag *why)
 			continue;
 		}
 		*why = here;
-		if (r->j->phase != JOURNAL_DOWN)
-			undo(r, p, i + 1);
-		return status;
+		return end_early(r, p, i + 1, status);
 	}
-	return first;
+	/* The last one may have been a long hook. */
+	return is_stopped(r) ? end_early(r, p, p->count, -EINTR) : first;
 }
 
 int apply_plan(const struct plan *p, struct journal *j, const struct apply_hands *h,

@@ -25,7 +25,7 @@ struct apply_hands {
 	void (*print)(void *ctx,
 		      const struct step *s); /* before it begins, and before undoing it */
 	void (*tell)(void *ctx, const struct diag *why); /* what failed and does not end it */
-	bool (*is_stopped)(void *ctx);                   /* asked between steps; NULL: never */
+	bool (*is_stopped)(void *ctx);                   /* around each step; NULL: never */
 	bool dns_must;                                   /* as with wg-quick, its failure ends it */
 	void *ctx;
 };

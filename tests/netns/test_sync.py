@@ -224,12 +224,19 @@ def bad_files_change_nothing(lab):
         write(interface, world.peer)
         done = warren("sync", "wga", check=False)
         assert done.returncode == 1 and words in done.stderr and host(lab) == before
+        assert "nothing was done\n" in done.stderr and "--force" not in done.stderr
     write(world.interface, world.peer)
     for argv in (("sync",), ("sync", "--confirm", "x", "wga"), ("sync", "--confirm", "0", "wga"), ("sync", "a", "b")):
         assert warren(*argv, check=False).returncode == 2
     world.down()
     done = warren("sync", "wga", check=False)
-    assert done.returncode == 1 and "warren up wga" in done.stderr and host(lab) == world.clean
+    assert done.returncode == 1 and host(lab) == world.clean
+    assert "warren: sync: wga is not up; `warren up wga' brings it up\n" in done.stderr, done.stderr
+    warren("up", "--engine", "user", "wga")
+    lab.root.ip("link del wga")
+    done = warren("sync", "wga", check=False)
+    assert done.returncode == 1 and "wga is not up; `warren up wga' brings it up\n" in done.stderr, done.stderr
+    world.down()
 
 
 @scenario(seconds=90)

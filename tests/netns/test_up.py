@@ -536,6 +536,21 @@ def signal_takes_all_back(lab, number):
 
 
 @scenario(seconds=60)
+def signal_during_the_last_step(lab):
+    """Nothing comes after it that could notice; the hook itself is not told and ends well."""
+    owner = Owner(lab)
+    owner.file(interface="Address = 10.9.0.1/24\nPostUp = touch /run/work/here; until [ -e /run/work/go ]; do sleep 0.1; done")
+    before = owner.look()
+    process = subprocess.Popen(["warren", "up", "home"], stderr=subprocess.PIPE, text=True)
+    wait_until((WORK / "here").exists, 60)
+    process.send_signal(signal.SIGTERM)
+    (WORK / "go").touch()
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 1 and "interrupted; all that was done is undone" in said, said
+    nothing_changed(owner, before)
+
+
+@scenario(seconds=60)
 def reboot_in_the_middle(lab):
     """What ends with the boot is not looked for any more; what is on disk is taken back by the next command."""
     owner = Owner(lab, resolvconf=False)

@@ -182,12 +182,14 @@ static void plans(void **ctx)
 		{ JOURNAL_UP, "", "+a :h +b", "h", -1, -EIO, "+a h -a ", "", false },
 		{ JOURNAL_UP, "", "+a +b +c", "", 0, -EINTR, "", "", false },
 		{ JOURNAL_UP, "", "+a +b +c", "", 2, -EINTR, "+a +b -b -a ", "", false },
+		{ JOURNAL_UP, "", "+a :h", "", 2, -EINTR, "+a h -a ", "", false },
 		/* what cannot be taken back stays in the journal, and is told */
 		{ JOURNAL_UP, "", "+a +b", "-a", 1, -EINTR, "+a -a told ", "a", true },
 		/* sync: step by step, the last first, and what was removed comes again */
 		{ JOURNAL_SYNC, "x", "+a -x =k +b", "+b", -1, -EIO, "+a -x k +b -b ~k +x -a ", "x",
 		  true },
 		{ JOURNAL_SYNC, "x", "-x +a", "", 1, -EINTR, "-x +x ", "x", true },
+		{ JOURNAL_SYNC, "x", "-x +a", "", 2, -EINTR, "-x +a -a +x ", "x", true },
 		{ JOURNAL_SYNC, "x", "-x +a", "-x", -1, -EIO, "-x +x ", "x", true },
 		{ JOURNAL_SYNC, "x", "+a -x", "", -1, 0, "+a -x ", "a", true },
 		/* down: nobody stops it; the link and hooks do */
