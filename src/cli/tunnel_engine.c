@@ -4,18 +4,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/spawn.h"
 #include "control/devices.h"
+#include "control/uapi_client.h"
 #include "net/route.h"
 
 enum { START_MS = 60000, END_MS = 5000, ENV_MAX = 24, FIRST_WAIT_US = 1000, LAST_WAIT_US = 50000 };
@@ -121,24 +120,6 @@ int tunnel_engine_start(const char *program, const char *link, struct diag *why)
 	return status;
 }
 
-/* The process behind a socket that takes connections; 0: there is none. */
-static pid_t find_engine(const char *link)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct ucred who = { 0 };
-	socklen_t len = sizeof(who);
-
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), DEVICES_DIR "/%s.sock", link);
-	if (fd < 0)
-		return 0;
-	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
-		who.pid = 0;
-	close(fd);
-	return who.pid;
-}
-
 static bool has_socket(const char *link)
 {
 	struct device d;
@@ -161,24 +142,59 @@ static bool wait_for_end(const char *link)
 	return true;
 }
 
+static int remove_socket(const char *link, struct diag *why)
+{
+	char path[PATH_MAX];
+	int status = 0;
+
+	(void)snprintf(path, sizeof(path), DEVICES_DIR "/%s.sock", link); /* fits: a link's name */
+	if (unlink(path) < 0 && errno != ENOENT)
+		status = -errno;
+	if (status < 0)
+		diag_set(why, DIAG_ERROR, "A14", 0, "%s cannot be removed: %s", path,
+			 strerror(-status));
+	return status;
+}
+
+/* A connection ends with the last process that could answer it: unlike a process id never stale. */
+static bool wait_for_close(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
+
+	for (int waited = 0; waited < END_MS; waited += LAST_WAIT_US / 1000)
+		if (poll(&p, 1, LAST_WAIT_US / 1000) > 0) /* a signal makes it shorter */
+			return true;
+	return false;
+}
+
+/* Engines end when their socket is removed, wherever their link has gone. */
+static int end_by_socket(const char *link, struct diag *why)
+{
+	int fd, status;
+	bool ended;
+
+	if (uapi_client_connect(DEVICES_DIR, link, &fd) < 0)
+		return has_socket(link) ? remove_socket(link, why) : 0;
+	status = remove_socket(link, why);
+	ended = status == 0 && wait_for_close(fd);
+	close(fd);
+	if (ended || status < 0)
+		return status;
+	diag_set(why, DIAG_ERROR, "A14", 0, "the engine of %s does not end: is it stopped?", link);
+	diag_hint(why, "its socket is removed: it ends once it runs again (kill -CONT)");
+	return -ETIMEDOUT;
+}
+
 int tunnel_engine_end(const char *link, struct diag *why)
 {
-	const pid_t engine = find_engine(link);
 	/* Who may remove nothing may still find that there is nothing. */
-	const int status = if_nametoindex(link) ? route_link_remove(link) : 0;
+	const bool there = if_nametoindex(link) != 0;
+	const int status = there ? route_link_remove(link) : 0;
 
 	if (status < 0) {
 		diag_set(why, DIAG_ERROR, "A14", 0, "%s cannot be removed: %s", link,
 			 strerror(-status));
 		return status;
 	}
-	if (wait_for_end(link))
-		return 0;
-	if (engine > 0)
-		(void)kill(engine, SIGTERM); /* it may be gone by now */
-	if (wait_for_end(link))
-		return 0;
-	diag_set(why, DIAG_ERROR, "A14", 0, "the engine of %s, process %d, does not end", link,
-		 (int)engine);
-	return -ETIMEDOUT;
+	return there && wait_for_end(link) ? 0 : end_by_socket(link, why);
 }

@@ -14,7 +14,11 @@
 const char *tunnel_engine_program(void);
 /* Comes back when the device is usable. 0 or negative errno, with why. */
 MUST_CHECK int tunnel_engine_start(const char *program, const char *link, struct diag *why);
-/* Removes the link, whatever it is, and waits for the end of an engine behind it. Gone is fine. */
+/*
+ * Removes the link, whatever it is, and waits for the end of an engine behind it; where that does
+ * not end by itself, as its link was renamed or moved, removes its socket. Gone is fine.
+ * -ETIMEDOUT: nothing is left to remove, but the engine, stopped perhaps, has not ended.
+ */
 MUST_CHECK int tunnel_engine_end(const char *link, struct diag *why);
 
 #endif

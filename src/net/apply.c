@@ -279,11 +279,13 @@ static int take_step(struct run *r, const struct step *s, struct diag *why)
 	return 0;
 }
 
-/* May the rest go on? Then it has been told. */
-static bool is_forgiven(const struct run *r, const struct step *s)
+/* May the rest go on? Then it has been told. An engine that only does not end holds nothing up. */
+static bool is_forgiven(const struct run *r, const struct step *s, int status)
 {
 	if (s->kind == STEP_ADD)
 		return may_fail(r, &s->item);
+	if (s->kind == STEP_REMOVE && s->item.kind == ITEM_LINK && status == -ETIMEDOUT)
+		return r->j->phase == JOURNAL_DOWN;
 	return s->kind == STEP_REMOVE && r->j->phase == JOURNAL_DOWN && s->item.kind != ITEM_LINK;
 }
 
@@ -348,7 +350,7 @@ static int run_steps(struct run *r, const struct plan *p, struct diag *why)
 		status = take_step(r, s, &here);
 		if (status == 0)
 			continue;
-		if (is_forgiven(r, s)) {
+		if (is_forgiven(r, s, status)) {
 			r->h->tell(r->h->ctx, &here);
 			if (s->kind == STEP_REMOVE && first == 0)
 				first = status;

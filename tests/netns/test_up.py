@@ -129,6 +129,52 @@ def a14_whatever_was_lost(lab, loss, verb):
     nothing_changed(owner, before)
 
 
+@pytest.mark.parametrize("verb", ["up", "down"])
+@pytest.mark.parametrize("how", ["moved", "renamed"])
+@scenario(seconds=60)
+def a14_link_that_is_not_found_by_its_name(lab, how, verb):
+    """Its engine ends all the same, and takes the link along."""
+    owner = Owner(lab)
+    owner.file(allowed=BOTH)
+    before = owner.look()
+    owner.up()
+    old = owner.engines()
+    if how == "moved":
+        owner.ns.ip(f"link set home netns {owner.router.path}")
+    else:
+        owner.ns.ip("link set home down")
+        owner.ns.ip("link set home name elsewhere")
+    if verb == "up":
+        owner.up()
+        assert link(owner) and not set(old) & set(owner.engines())
+    owner.down()
+    nothing_changed(owner, before)
+    assert not link(owner, "elsewhere")
+
+
+@scenario(seconds=90)
+def a14_engine_that_is_stopped(lab):
+    """It is said, all else goes, and the engine ends once it runs."""
+    owner = Owner(lab)
+    owner.file(allowed=BOTH)
+    before = owner.look()
+    owner.up()
+    engines = owner.engines()
+    for pid in engines:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        done = owner.down(check=False)
+        assert done.returncode == 1 and "the engine of home does not end" in done.stderr, done
+        left = owner.look()
+        assert [left[part] for part in ("rules", "routes", "sockets")] == [before[part] for part in ("rules", "routes", "sockets")]
+        assert owner.engines() == engines, "nothing is killed"
+    finally:
+        for pid in engines:
+            os.kill(pid, signal.SIGCONT)
+    owner.down()
+    nothing_changed(owner, before)
+
+
 @scenario(seconds=60)
 def a14_what_is_missing_comes_back(lab):
     """Up of a tunnel that is up, but for what somebody took away."""
