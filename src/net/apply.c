@@ -178,13 +178,19 @@ static int add(struct run *r, const struct item *given, struct diag *why)
 {
 	struct item i = *given; /* its texts are given's */
 	int status;
+	bool ours;
 
 	if (i.kind == ITEM_SWITCH && !prepare_switch(r, &i))
 		return 0;
+	ours = items_find(&r->j->owned, &i) != NULL;
 	status = explain_journal(journal_own(r->j, &i), why);
 	if (status < 0)
 		return status;
 	status = apply_item(&i, false, r->h, why);
+	if (status == -EEXIST && ours) {
+		*why = (struct diag){ 0 };
+		return 0; /* a command that was killed had added it */
+	}
 	/* What was refused is not there, or is somebody else's; programs may have done a part. */
 	if (status == -EEXIST || (status < 0 && i.kind != ITEM_LINK && i.kind != ITEM_TABLE &&
 				  i.kind != ITEM_FOREIGN && i.kind != ITEM_DNS))

@@ -17,7 +17,7 @@
  *
  * Order of up: link, PreUp, device, rules and refusing routes of a default route and the tables of
  * nft before any address, so that no packet of the tunnel's addresses can leave in clear meanwhile;
- * then mtu and up, addresses, routes, switches, foreign rules, DNS, PostUp. Down is PreDown, the
+ * then mtu and up, routes, addresses, switches, foreign rules, DNS, PostUp. Down is PreDown, the
  * reverse, PostDown: the link goes while its rules and refusing routes still stand.
  */
 enum step_kind {

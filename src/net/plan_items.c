@@ -298,7 +298,7 @@ bool plan_wanted(const struct plan_case *p, struct items *ret)
 	struct making m = { p, plan_case_mark(p), ret };
 
 	return add_link(&m) && add_default(&m, FAMILY_V6) && add_default(&m, FAMILY_V4) &&
-	       add_given(&m, STAGE_GUARD) && add_mtu(&m) && add_addresses(&m) && add_routes(&m) &&
+	       add_given(&m, STAGE_GUARD) && add_mtu(&m) && add_routes(&m) && add_addresses(&m) &&
 	       add_valid_mark(&m) && add_given(&m, STAGE_SWITCH) && add_given(&m, STAGE_FOREIGN) &&
 	       add_given(&m, STAGE_DNS);
 }
