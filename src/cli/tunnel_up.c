@@ -193,6 +193,17 @@ static int fail_up(const struct tunnel_case *c, int status, struct diag *why)
 	return c->hook_code && c->o->quick ? c->hook_code : EXIT_FAILURE;
 }
 
+/* What cannot be noted as being up would be half done to the next command: it is undone here. */
+static int finish(struct tunnel_case *c)
+{
+	const int status = journal_phase(&c->j, JOURNAL_UPPED);
+	struct diag why = { 0 };
+
+	if (status < 0 && apply_recover(&c->j, &c->hands, &why) < 0)
+		tunnel_case_say(c, &why);
+	return status;
+}
+
 static int apply(struct tunnel_case *c, const struct plan *p)
 {
 	struct diag why = { 0 };
@@ -205,7 +216,7 @@ static int apply(struct tunnel_case *c, const struct plan *p)
 	else
 		(void)journal_remove(&c->j); /* it says that nothing is owned */
 	if (status == 0)
-		status = journal_phase(&c->j, JOURNAL_UPPED);
+		status = finish(c);
 	if (status == 0)
 		tunnel_case_note_base(c);
 	return status < 0 ? fail_up(c, status, &why) : 0;
