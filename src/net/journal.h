@@ -17,8 +17,9 @@
  * "engine TEXT", "own ITEM", "want ITEM", "lost ITEM". /var/lib/warren/NAME.undo is the same for
  * what outlives it (files, what a firewall manager keeps), synced with its folder before the
  * change. A last line without its end was never begun. Both are 0600, root's, opened without
- * following links. In a network namespace that is not process 1's, NAME is NAME@INODE for the first
- * of them.
+ * following links. In a network namespace that is not process 1's, NAME is NAME@INODE for both. As
+ * the inode ends with the boot, NAME@*.undo of another boot is taken over by the next one of NAME,
+ * in whatever namespace, that has nothing of its own: it becomes that one's file.
  */
 enum { JOURNAL_BASE = HOST_NAME + 24 };
 enum journal_phase { JOURNAL_UP, JOURNAL_UPPED, JOURNAL_DOWN, JOURNAL_SYNC };
@@ -38,7 +39,7 @@ struct journal {
 	bool found;          /* there was something; else phase is DOWN and owned is empty */
 	struct items owned;  /* of both files, in the order of being owned */
 	struct items wanted; /* reserved: others must keep off, but it may not be there */
-	char base[JOURNAL_BASE]; /* the first file's name without its end */
+	char base[JOURNAL_BASE]; /* the files' name without its end */
 	int run;                 /* the folders; -1: not there */
 	int state;
 	int fd; /* the files; -1: not there */

@@ -45,8 +45,8 @@ static void read_boot(char ret[static BOOT])
 	ret[strcspn(ret, " \n")] = '\0';
 }
 
-/* Two tunnels of one name in two namespaces share /run, but nothing of what the journal is about.
- */
+/* Two tunnels of one name in two namespaces share the folders, but nothing of what the journal is
+ * about. */
 static void base_name(const char *name, char ret[static JOURNAL_BASE])
 {
 	struct stat own, first;
@@ -58,11 +58,9 @@ static void base_name(const char *name, char ret[static JOURNAL_BASE])
 		(void)snprintf(ret, JOURNAL_BASE, "%s", name);
 }
 
-/* state: its name is the tunnel's whatever the namespace, as it must be found after a reboot. */
 static void file_name(const struct journal *j, const char *end, char ret[static FILE_NAME])
 {
-	(void)snprintf(ret, FILE_NAME, "%s%s", strcmp(end, STATE_END) == 0 ? j->name : j->base,
-		       end);
+	(void)snprintf(ret, FILE_NAME, "%s%s", j->base, end);
 }
 
 /* Folders and files that nobody else may write */
@@ -271,15 +269,13 @@ static void forget(struct journal *j)
 }
 
 /* -1 and status 0: there is none. */
-static int open_journal(const struct journal *j, int folder, const char *end, int *ret)
+static int open_journal(const struct journal *j, int folder, const char *name, int *ret)
 {
-	char name[FILE_NAME];
 	int fd;
 
 	*ret = -1;
 	if (folder < 0)
 		return 0;
-	file_name(j, end, name);
 	fd = open_checked(folder, name, (j->lock >= 0 ? O_RDWR | O_APPEND : O_RDONLY) | O_NONBLOCK,
 			  S_IFREG);
 	if (fd < 0)
@@ -305,8 +301,11 @@ static int drop(struct journal *j, int *fd, int folder, const char *end)
 static int read_run(struct journal *j)
 {
 	enum worth worth = THIS_BOOT;
-	int status = open_journal(j, j->run, RUN_END, &j->fd);
+	char name[FILE_NAME];
+	int status;
 
+	file_name(j, RUN_END, name);
+	status = open_journal(j, j->run, name, &j->fd);
 	if (status < 0 || j->fd < 0)
 		return status;
 	j->phase = JOURNAL_UP; /* a command that was killed at once has not said it */
@@ -318,10 +317,10 @@ static int read_run(struct journal *j)
 	return drop(j, &j->fd, j->run, RUN_END);
 }
 
-static int read_state(struct journal *j)
+static int read_state(struct journal *j, const char *name)
 {
 	enum worth worth = THIS_BOOT;
-	int status = open_journal(j, j->state, STATE_END, &j->state_fd);
+	int status = open_journal(j, j->state, name, &j->state_fd);
 
 	if (status < 0 || j->state_fd < 0)
 		return status;
@@ -330,11 +329,100 @@ static int read_state(struct journal *j)
 	return status < 0 || worth != NOTHING ? status : drop(j, &j->state_fd, j->state, STATE_END);
 }
 
-static int read_both(struct journal *j)
+/* The files of a folder; NULL, with errno: it cannot be read. */
+static DIR *list(int at)
 {
-	const int status = read_run(j);
+	const int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
 
-	return status < 0 ? status : read_state(j);
+	if (!folder && fd >= 0)
+		close(fd);
+	return folder;
+}
+
+/* What is left of another boot. The namespace it was of is gone, and no other one has its number
+ * but by chance: it is of anybody of that name. */
+
+/* "wg0@5.undo" for us who are "wg0". */
+static bool is_of_namespace(const struct journal *j, const char *file)
+{
+	const size_t name = strlen(j->name), len = strlen(file);
+
+	return len > name && len < FILE_NAME && memcmp(file, j->name, name) == 0 &&
+	       file[name] == '@' &&
+	       strcmp(file + name + 1 + strspn(file + name + 1, "0123456789"), STATE_END) == 0;
+}
+
+/* Not if that cannot be known. */
+static bool is_of_other_boot(int folder, const char *file)
+{
+	const int fd = open_checked(folder, file, O_RDONLY | O_NONBLOCK, S_IFREG);
+	struct journal none = { 0 };
+	char boot[BOOT], text[128];
+	const ssize_t len = fd < 0 ? 0 : read(fd, text, sizeof(text));
+	const char *end = len > 0 ? memchr(text, '\n', (size_t)len) : NULL;
+	bool other = false;
+	size_t used;
+
+	if (fd >= 0)
+		close(fd);
+	read_boot(boot);
+	return end && *boot &&
+	       journal_parse(&none, text, (size_t)(end + 1 - text), boot, &other, &used) == 0 &&
+	       other;
+}
+
+/* Its lock keeps out whoever takes it over, too, or has its number by chance. */
+static bool claim(const struct journal *j, const char *file, char ret[static FILE_NAME])
+{
+	char lock[FILE_NAME];
+	bool claimed;
+	int fd;
+
+	(void)snprintf(lock, sizeof(lock), "%.*s%s", (int)(strlen(file) - strlen(STATE_END)), file,
+		       LOCK_END);
+	fd = take_lock(j->run, lock, false);
+	if (fd < 0)
+		return false;
+	file_name(j, STATE_END, ret);
+	claimed = is_of_other_boot(j->state, file) && renameat(j->state, file, j->state, ret) == 0;
+	(void)unlinkat(j->run, lock, 0); /* one that stays harms nobody */
+	close(fd);
+	return claimed;
+}
+
+/* One at a time. Who only looks leaves its name as it is. */
+static bool find_left(const struct journal *j, char ret[static FILE_NAME])
+{
+	DIR *folder = j->state < 0 ? NULL : list(j->state);
+	const struct dirent *entry;
+	bool found = false;
+
+	while (folder && !found && (entry = readdir(folder))) {
+		const char *file = entry->d_name;
+
+		if (!is_of_namespace(j, file) || !is_of_other_boot(j->state, file))
+			continue;
+		(void)snprintf(ret, FILE_NAME, "%s", file);
+		found = j->lock < 0 || claim(j, file, ret);
+	}
+	if (folder)
+		closedir(folder);
+	return found;
+}
+
+static int read_all(struct journal *j)
+{
+	char name[FILE_NAME];
+	int status = read_run(j);
+
+	file_name(j, STATE_END, name);
+	if (status == 0)
+		status = read_state(j, name);
+	/* Not beside what is up: what it adds is of this boot. */
+	if (status == 0 && !j->found && find_left(j, name))
+		status = read_state(j, name);
+	return status;
 }
 
 static bool begin(struct journal *j, const struct journal_place *p, const char *name)
@@ -382,7 +470,7 @@ int journal_open(struct journal *j, const struct journal_place *p, const char *n
 	if (j->lock < 0)
 		return j->lock;
 	sign_lock(j->lock);
-	return read_both(j);
+	return read_all(j);
 }
 
 int journal_peek(struct journal *j, const struct journal_place *p, const char *name)
@@ -393,7 +481,7 @@ int journal_peek(struct journal *j, const struct journal_place *p, const char *n
 		return -EINVAL;
 	status = open_folders(j, false);
 	if (status == 0)
-		status = read_both(j);
+		status = read_all(j);
 	return status == 0 && !j->found ? -ENOENT : status;
 }
 
@@ -677,18 +765,13 @@ static int add_other(const struct journal *j, const char *name, struct items *re
 
 int journal_others(const struct journal *j, struct items *ret)
 {
-	const int fd = openat(j->run, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+	DIR *folder = list(j->run);
 	const struct dirent *entry;
 	char name[HOST_NAME];
 	int status = 0;
 
-	if (!folder) {
-		status = -errno;
-		if (fd >= 0)
-			close(fd);
-		return status;
-	}
+	if (!folder)
+		return -errno;
 	while (status == 0 && (entry = readdir(folder)))
 		if (other_name(j, entry->d_name, name))
 			status = add_other(j, name, ret);

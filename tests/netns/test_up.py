@@ -628,6 +628,33 @@ def reboot_in_the_middle(lab):
 
 
 @scenario(seconds=60)
+def reboot_of_another_namespace(lab):
+    """What a namespace of another boot left on disk is of anybody of that name; what one of this boot has is not."""
+    owner = Owner(lab, resolvconf=False)
+    owner.file(interface="Address = 10.9.0.1/24\nDNS = 10.9.0.2")
+    before, other = owner.look(), lab.namespace()
+    owner.up()
+    up, resolver = owner.look(), pathlib.Path("/etc/resolv.conf").read_text()
+    if not (STATE / "home.undo").exists():
+        pytest.skip("/etc/resolv.conf cannot be written here")
+    for words in (("down", "home"), ("sync", "home", "--dry-run"), ("up", "home", "--dry-run"), ("down", "home")):
+        print(other.run("warren", *words, check=False))
+        same(up, owner)
+        assert pathlib.Path("/etc/resolv.conf").read_text() == resolver
+    left = (STATE / "home.undo").rename(STATE / "home@1.undo")
+    for file in RUN.glob("home.*"):
+        file.unlink()
+    owner.ns.ip("link del home")
+    owner.wait_ends()
+    for namespace in (owner.ns, other):
+        assert "home is not up" in namespace.run("warren", "down", "home", check=False).stderr
+        assert left.exists() and pathlib.Path("/etc/resolv.conf").read_text() == resolver
+    left.write_text(re.sub(r"\A(warren journal 1 )\S+", r"\g<1>00000000-0000-0000-0000-000000000000", left.read_text()))
+    other.run("warren", "down", "home")
+    nothing_changed(owner, before)
+
+
+@scenario(seconds=60)
 def a1_dns_that_fails_ends_wg_quick_only(lab):
     owner = Owner(lab)
     owner.file(interface="Address = 10.9.0.1/24\nDNS = 10.9.0.2")

@@ -274,6 +274,93 @@ static void other_boot_voids_the_first_file_only(void **ctx)
 	journal_done(&j);
 }
 
+/* The file of a namespace: DNS in it, of this boot or of another one. */
+static void leave_undo(const char *name, bool other_boot)
+{
+	char whole[4096];
+	struct journal j;
+	size_t len;
+
+	own_three(&j);
+	len = read_file(state, "wg0.undo", whole, sizeof(whole));
+	assert_int_equal(journal_remove(&j), 0);
+	journal_done(&j);
+	write_file(state, name, whole, len, 0600);
+	if (other_boot)
+		swap_boot(state, name);
+}
+
+static void bring_up(void)
+{
+	struct journal j;
+
+	assert_int_equal(journal_open(&j, &(struct journal_place){ run, top }, "wg0", false), 0);
+	assert_int_equal(journal_begin(&j, JOURNAL_UPPED, NULL, NULL), 0);
+	journal_done(&j);
+}
+
+static void what_a_namespace_of_another_boot_left(void **ctx)
+{
+	static const struct {
+		const char *name;
+		bool other_boot, is_up, taken;
+	} rows[] = {
+		{ "wg0@5.undo", true, false, true },   { "wg0@4026531840.undo", true, false, true },
+		{ "wg0@5.undo", false, false, false }, /* it is up there */
+		{ "wg0@5.undo", true, true, false },   /* later, when it is down here */
+		{ "wg1@5.undo", true, false, false },  { "wg1.undo", true, false, false },
+		{ "wg00@5.undo", true, false, false }, { "wg0@5x.undo", true, false, false },
+		{ "wg0@5.undo2", true, false, false },
+	};
+
+	(void)ctx;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); ++i) {
+		struct journal j;
+
+		leave_undo(rows[i].name, rows[i].other_boot);
+		if (rows[i].is_up)
+			bring_up();
+		assert_int_equal(journal_peek(&j, &place, "wg0"),
+				 rows[i].taken || rows[i].is_up ? 0 : -ENOENT);
+		assert_int_equal(j.owned.count, rows[i].taken);
+		journal_done(&j);
+		assert_true(is_there(state, rows[i].name)); /* a look changes nothing */
+		assert_int_equal(journal_open(&j, &place, "wg0", false), 0);
+		assert_int_equal(j.found, rows[i].taken || rows[i].is_up);
+		assert_int_equal(j.phase, rows[i].is_up ? JOURNAL_UPPED : JOURNAL_DOWN);
+		assert_int_equal(j.owned.count, rows[i].taken);
+		assert_int_equal(is_there(state, rows[i].name), !rows[i].taken);
+		assert_int_equal(is_there(state, "wg0.undo"), rows[i].taken);
+		assert_int_equal(journal_remove(&j), 0);
+		journal_done(&j);
+		assert_false(is_there(state, "wg0.undo") || is_there(run, "wg0@5.lock"));
+		(void)unlink(path_of(state, rows[i].name));
+	}
+}
+
+/* Whoever has its lock is at it. */
+static void what_is_left_is_taken_once(void **ctx)
+{
+	struct journal j;
+	int fd;
+
+	(void)ctx;
+	leave_undo("wg0@5.undo", true);
+	write_file(run, "wg0@5.lock", "", 0, 0600);
+	fd = open(path_of(run, "wg0@5.lock"), O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(journal_open(&j, &place, "wg0", false), 0);
+	assert_false(j.found);
+	journal_done(&j);
+	assert_true(is_there(state, "wg0@5.undo"));
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(journal_open(&j, &place, "wg0", false), 0);
+	assert_true(j.found);
+	journal_done(&j);
+	assert_false(is_there(state, "wg0@5.undo"));
+}
+
 static void lines_that_nobody_wrote(void **ctx)
 {
 	static const struct {
@@ -635,6 +722,8 @@ int main(void)
 		ROW(only_what_lasts_is_in_the_second_file),
 		ROW(torn_anywhere),
 		ROW(other_boot_voids_the_first_file_only),
+		ROW(what_a_namespace_of_another_boot_left),
+		ROW(what_is_left_is_taken_once),
 		cmocka_unit_test(lines_that_nobody_wrote),
 		ROW(damaged_file_is_refused),
 		ROW(others_may_not_write),
