@@ -104,7 +104,7 @@ static int sync_main(int argc, char *argv[])
 
 const struct command command_sync = {
 	.name = "sync",
-	.usage = "[--dry-run] [--confirm SECONDS] NAME",
+	.usage = "[--dry-run] [--confirm SECONDS] FILE|NAME",
 	.purpose = "make the running tunnel equal its file",
 	.run = sync_main,
 };

@@ -347,6 +347,22 @@ static bool name_from_word(const char *word, struct journal *j)
 	return j->base[0];
 }
 
+bool sync_is_waiting(const struct journal *j)
+{
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un place;
+	bool waits;
+
+	if (fd < 0)
+		return false;
+	/* EAGAIN: there is a queue. The one of a guard that was killed is refused. */
+	waits = place_of(j, &place) &&
+		(connect(fd, (const struct sockaddr *)&place, sizeof(place)) == 0 ||
+		 errno == EAGAIN);
+	close(fd);
+	return waits;
+}
+
 static enum news ask(const struct sockaddr_un *place, enum sync_answer answer)
 {
 	const char word = answer == SYNC_ANSWER_YES ? 'y' : 'n';

@@ -250,6 +250,22 @@ static int fail_journal(const struct tunnel_case *c, int status)
 				strerror(-status));
 }
 
+static void tell_wait(const struct tunnel_case *c, int holder)
+{
+	char by[32] = "";
+
+	if (holder)
+		(void)snprintf(by, sizeof(by), " (process %d)", holder); /* fits */
+	if (sync_is_waiting(&c->j))
+		fprintf(stderr,
+			"[!] a sync of %s%s waits to be confirmed, and this for it: `warren sync "
+			"--confirm yes|no %s' ends it\n",
+			c->name, by, c->name);
+	else
+		fprintf(stderr, "[!] another command is at work on %s%s: waiting for it\n", c->name,
+			by);
+}
+
 int tunnel_case_lock(struct tunnel_case *c)
 {
 	int status = journal_open(&c->j, &journal_host, c->name, false);
@@ -262,9 +278,7 @@ int tunnel_case_lock(struct tunnel_case *c)
 						"a hook of %s cannot wait for the command that "
 						"runs it (process %d)",
 						c->name, holder);
-		fprintf(stderr, "[!] another command is at work on %s", c->name);
-		fprintf(stderr, holder ? " (process %d): waiting for it\n" : ": waiting for it\n",
-			holder);
+		tell_wait(c, holder);
 		journal_done(&c->j);
 		status = journal_open(&c->j, &journal_host, c->name, true);
 	}

@@ -89,6 +89,14 @@ static void warn_of_others(const struct tunnel_path *p)
 	free(parent);
 }
 
+/* A pipe could hang whoever reads it; wg-quick reads what it is given. */
+static bool is_strange(const char *path, bool quick)
+{
+	struct stat st;
+
+	return !quick && stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 int tunnel_path_find(struct tunnel_path *p, const char *word, const char *program, bool quick)
 {
 	*p = (struct tunnel_path){ .given = path_of(word) };
@@ -108,6 +116,8 @@ int tunnel_path_find(struct tunnel_path *p, const char *word, const char *progra
 	p->absolute = make_absolute(p->given);
 	if (!p->path || !p->absolute)
 		return fail(p, program, strerror(errno));
+	if (is_strange(p->path, quick))
+		return fail(p, program, "is no regular file");
 	warn_of_others(p);
 	return 0;
 }

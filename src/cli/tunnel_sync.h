@@ -52,6 +52,8 @@ MUST_CHECK int sync_finish(struct sync *s); /* and it stays */
 /* The same, and back again unless somebody says in time that it may stay. Exit code; does not
  * return in the process that was asked to do it. */
 MUST_CHECK int sync_apply_confirmed(struct sync *s);
+/* Is there one that waits to be confirmed? */
+MUST_CHECK bool sync_is_waiting(const struct journal *j);
 /* Tells one that waits. Exit code. */
 MUST_CHECK int sync_answer(const struct sync_options *o);
 #endif

@@ -343,6 +343,23 @@ def confirm_from_a_new_connection(lab):
     world.down()
 
 
+@scenario(seconds=60)
+def who_waits_for_a_confirmation_is_told(lab):
+    """Of what, and how to end it; the guard takes no harm from being looked at."""
+    world = World(lab)
+    lock_out(world)
+    process = start("sync", "--confirm", 600, "wga")
+    wait_for_prompt(process)
+    other = start("down", "wga")
+    said = other.stdout.readline()
+    assert "a sync of wga" in said and "waits to be confirmed" in said and "`warren sync --confirm yes|no wga' ends it" in said, said
+    assert is_changed(lab) and process.poll() is None
+    warren("sync", "--confirm", "no", "wga")
+    process.communicate(timeout=60)
+    other.communicate(timeout=60)
+    assert other.returncode == 0 and host(lab) == world.clean
+
+
 @scenario(seconds=90)
 @pytest.mark.parametrize("verb", ["up", "sync", "down"])
 def killed_guard_is_unwound_by_the_next_command(lab, verb):

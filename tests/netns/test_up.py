@@ -516,6 +516,19 @@ def file_that_is_a_link(lab, word):
     nothing_changed(owner, before)
 
 
+@pytest.mark.parametrize("kind", ["fifo", "folder"])
+@scenario(seconds=60)
+def file_that_is_none(lab, kind):
+    """A pipe to which nobody writes would be waited for."""
+    owner = Owner(lab)
+    path = host.FOLDER / "home.conf"
+    if kind == "fifo":
+        os.mkfifo(path, 0o600)
+    else:
+        path.mkdir(0o700)
+    refused(owner, owner.look(), "^warren: up: `/etc/wireguard/home.conf' is no regular file\n")
+
+
 @scenario(seconds=60)
 def hooks_run_as_written(lab):
     """In bash, with %i, '#' and all, in order, with a clean environment."""
