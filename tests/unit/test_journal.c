@@ -309,6 +309,7 @@ static void what_a_namespace_of_another_boot_left(void **ctx)
 		{ "wg0@5.undo", false, false, false }, /* it is up there */
 		{ "wg0@5.undo", true, true, false },   /* later, when it is down here */
 		{ "wg1@5.undo", true, false, false },  { "wg1.undo", true, false, false },
+		{ "wg0.5.undo", true, false, false }, /* a name of a tunnel, too */
 		{ "wg00@5.undo", true, false, false }, { "wg0@5x.undo", true, false, false },
 		{ "wg0@5.undo2", true, false, false },
 	};
