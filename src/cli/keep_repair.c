@@ -83,7 +83,7 @@ static bool is_wanted(const struct step *s, unsigned int kinds)
 {
 	if (kinds & 1U << ITEM_LINK)
 		return true;
-	return s->kind == STEP_ADD && (kinds & 1U << s->item.kind);
+	return (s->kind == STEP_ADD || s->kind == STEP_UP) && (kinds & 1U << s->item.kind);
 }
 
 /* What protects comes first, as it does at up. */

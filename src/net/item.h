@@ -75,7 +75,7 @@ const struct item *items_find(const struct items *i, const struct item *like); /
 
 /*
  * Is it there, as far as a snapshot of the network tells? 1, 0, or -1: it does not tell. Of TABLE,
- * FOREIGN and DNS it never does.
+ * FOREIGN and DNS it never does. The mtu of a link that is down is not there: STEP_UP gives both.
  */
 MUST_CHECK int item_is_there(const struct item *i, const struct host_network *n);
 

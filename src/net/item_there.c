@@ -89,7 +89,7 @@ static int network_tells(const struct item *i, const struct host_network *n)
 		return address_is_there(i, n, link->index);
 	if (i->kind == ITEM_ROUTE)
 		return route_is_there(i, n, link->index);
-	return i->kind == ITEM_LINK || link->mtu == i->number;
+	return i->kind == ITEM_LINK || (link->up && link->mtu == i->number);
 }
 
 int item_is_there(const struct item *i, const struct host_network *n)

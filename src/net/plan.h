@@ -88,7 +88,8 @@ MUST_CHECK bool plan_down(const struct tunnel *t, const struct items *owned, str
  * last where it protects. Nothing of what stays is touched, and no hook is run. */
 MUST_CHECK bool plan_sync(const struct tunnel *t, const struct host_network *n,
 			  const struct plan_choice *c, const struct items *owned, struct plan *ret);
-/* What is owned and, of what a snapshot tells, gone: for keep. */
+/* What is owned and, of what a snapshot tells, gone: for keep. A link that is down comes up again.
+ */
 MUST_CHECK bool plan_repair(const struct items *owned, const struct host_network *n,
 			    struct plan *ret);
 

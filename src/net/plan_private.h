@@ -32,6 +32,9 @@ MUST_CHECK bool plan_routed(const struct tunnel *t, uint32_t table, struct prefi
  * single IPv4 address and of those in 0.0.0.0/8. */
 MUST_CHECK bool plan_connected(const struct prefix *address, struct prefix *ret);
 
+/* Somebody took it down. False where it is not there at all. */
+bool plan_link_is_down(const struct host_network *n, const char *link);
+
 /* Steps at the end of a plan; what they get is copied. */
 MUST_CHECK struct step *plan_add(struct plan *p, enum step_kind kind); /* NULL: no memory */
 MUST_CHECK bool plan_add_item(struct plan *p, enum step_kind kind, const struct item *item);

@@ -8,12 +8,11 @@ static bool is_gone(const struct items *owned, const struct host_network *n, enu
 	return false;
 }
 
-/* Somebody took it down: nothing can stand on it, and coming up is his to say. */
-static bool is_down(const struct item *i, const struct host_network *n)
+bool plan_link_is_down(const struct host_network *n, const char *name)
 {
-	const struct host_link *link = host_link_by_name(n, i->link);
+	const struct host_link *link = host_link_by_name(n, name);
 
-	return link && !link->up && item_goes_with_link(i);
+	return link && !link->up;
 }
 
 static bool repair_device(const struct items *owned, struct plan *ret)
@@ -29,10 +28,11 @@ static bool repair_stage(const struct items *owned, const struct host_network *n
 {
 	for (size_t i = 0; i < owned->count; ++i) {
 		const struct item *item = &owned->rows[i];
-		const bool comes_up = item->kind == ITEM_LINK_MTU && link_is_gone;
+		const bool comes_up = item->kind == ITEM_LINK_MTU &&
+				      (link_is_gone || plan_link_is_down(n, item->link));
 
 		if (plan_stage_of(item) == stage && item_is_there(item, n) == 0 &&
-		    !is_down(item, n) && !plan_add_item(ret, comes_up ? STEP_UP : STEP_ADD, item))
+		    !plan_add_item(ret, comes_up ? STEP_UP : STEP_ADD, item))
 			return false;
 	}
 	return true;

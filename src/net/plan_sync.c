@@ -238,16 +238,23 @@ static bool link_is_new(const struct change *c)
 	return false;
 }
 
-/* A link that had to be made anew comes up with its mtu. */
+/* A link that had to be made anew, or that somebody took down, comes up with its mtu. */
+static enum step_kind kind_of_adding(const struct change *c, const struct item *wanted)
+{
+	const bool comes_up = link_is_new(c) || plan_link_is_down(c->n, wanted->link);
+
+	return wanted->kind == ITEM_LINK_MTU && comes_up ? STEP_UP : STEP_ADD;
+}
+
 static bool add_stage(const struct change *c, enum plan_stage stage, bool late)
 {
-	const enum step_kind kind = stage == STAGE_MTU && link_is_new(c) ? STEP_UP : STEP_ADD;
-
 	for (size_t i = 0; i < c->wanted->count; ++i) {
 		const struct mark *m = &c->marks[i];
 
 		if (plan_stage_of(&c->wanted->rows[i]) == stage && m->late == late &&
-		    (late || m->fresh) && !plan_add_item(c->plan, kind, &c->wanted->rows[i]))
+		    (late || m->fresh) &&
+		    !plan_add_item(c->plan, kind_of_adding(c, &c->wanted->rows[i]),
+				   &c->wanted->rows[i]))
 			return false;
 	}
 	return true;

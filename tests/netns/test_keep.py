@@ -388,6 +388,20 @@ def link_that_is_deleted_comes_back(lab):
     end(owner, keeper, before)
 
 
+@scenario(seconds=120)
+def link_that_is_set_down_comes_up(lab):
+    owner, _far, keeper, before = begin(lab, allowed=BOTH)
+    reach(owner)
+    restored = put_back(lambda: (host.routes(), host.addresses()))
+    keeper.settled()
+    old = engines(owner)
+    owner.ns.ip("link set home down")
+    restored()
+    reach(owner)
+    assert engines(owner) == old
+    end(owner, keeper, before)
+
+
 @scenario(seconds=180)
 def whoever_removes_it_again_and_again_is_not_fought(lab):
     owner, _far, keeper, before = begin(lab, allowed=BOTH)

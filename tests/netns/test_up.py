@@ -194,6 +194,28 @@ def a14_what_is_missing_comes_back(lab):
     nothing_changed(owner, before)
 
 
+@pytest.mark.parametrize("verb", ["up", "sync"])
+@scenario(seconds=60)
+def a14_link_that_is_down_comes_up(lab, verb):
+    """Its routes and IPv6 addresses went when somebody took it down."""
+    owner = Owner(lab)
+    owner.far()
+    owner.file(allowed=BOTH)
+    before = owner.look()
+    owner.up()
+    engines = owner.engines()
+    seen = lambda: {**steady(owner.look()), "state": []}  # a journal that was written on says the same in other words
+    reference = seen()
+    owner.ns.ip("link set home down")
+    done = owner.run(verb, "home")
+    assert "ip link set mtu" in done.stderr, done
+    wait_until(lambda: seen() == reference, 20, unlike(reference, seen()) or "all of it is back")
+    owner.works("10.9.0.2", "fd09::2")
+    assert owner.engines() == engines
+    owner.down()
+    nothing_changed(owner, before)
+
+
 @scenario(seconds=60)
 def a14_tunnel_of_somebody_else(lab):
     owner = Owner(lab)

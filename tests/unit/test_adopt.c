@@ -16,7 +16,7 @@ static void add_link(struct host_network *n, uint32_t index, const char *name, b
 	struct host_link *l = host_add_link(n);
 
 	assert_non_null(l);
-	*l = (struct host_link){ .index = index, .mtu = 1420, .wireguard = wireguard };
+	*l = (struct host_link){ .index = index, .mtu = 1420, .up = true, .wireguard = wireguard };
 	(void)strncpy(l->name, name, sizeof(l->name) - 1);
 }
 

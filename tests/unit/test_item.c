@@ -383,6 +383,14 @@ static void what_a_snapshot_tells(void **state)
 		assert_int_equal(item_is_there(&item, &nobody.network), -1);
 		item_done(&item);
 	}
+	h.network.links[0].up = h.network.links[h.network.link_count - 1].up = false;
+	for (size_t i = 0; i < ELEMENTS(table); ++i) {
+		struct item item = parsed(table[i].line);
+
+		if (item.kind == ITEM_LINK_MTU)
+			assert_int_equal(item_is_there(&item, &h.network), 0);
+		item_done(&item);
+	}
 	h.network.rules[0].other = true; /* it says more than the rule of ours */
 	for (size_t i = 0; i < ELEMENTS(table); ++i) {
 		struct item item = parsed(table[i].line);
