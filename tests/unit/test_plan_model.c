@@ -666,6 +666,7 @@ static void repair_puts_back_what_is_gone(void **state)
 		run(&s.host, &s.t, &repair, SIZE_MAX, NULL, NULL);
 		sim_assert_equal(&s.host, &whole, &repair);
 		plan_done(&repair);
+		host_facts_done(&h);
 		sim_look(&s.host, &h);
 		assert_true(plan_repair(&s.t.owned, &h.network, &repair));
 		assert_int_equal(repair.count, 0);
