@@ -215,10 +215,10 @@ static int apply(struct tunnel_case *c, const struct plan *p)
 		status = apply_plan(p, &c->j, &c->hands, &why);
 	else
 		(void)journal_remove(&c->j); /* it says that nothing is owned */
-	if (status == 0)
+	if (status == 0) {
+		tunnel_case_note_base(c); /* first: a kill in it is a kill halfway up */
 		status = finish(c);
-	if (status == 0)
-		tunnel_case_note_base(c);
+	}
 	return status < 0 ? fail_up(c, status, &why) : 0;
 }
 
