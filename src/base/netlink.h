@@ -40,6 +40,19 @@ MUST_CHECK int netlink_open(int protocol);
 MUST_CHECK int netlink_exchange(int fd, const struct nlmsghdr *request, netlink_handler *handle,
 				void *ctx);
 
+/*
+ * What the kernel tells of by itself. netlink_listen gives a descriptor that does not block and has
+ * joined these groups, with room for so many bytes where that may be had (0: as it is).
+ */
+MUST_CHECK int netlink_listen(int protocol, const int *groups, size_t count, int room);
+/* Is this message news? */
+typedef bool netlink_news(void *ctx, const struct nlmsghdr *message);
+/* Pure: each message of what one receive brought. True: one was news, or is not understood, which
+ * is as good as lost. */
+MUST_CHECK bool netlink_any(const void *bytes, size_t len, netlink_news *is_news, void *ctx);
+/* Drains it: 1 there was news, or some was lost; 0 nothing; negative errno. */
+MUST_CHECK int netlink_drain(int fd, netlink_news *is_news, void *ctx);
+
 /* Attributes, one after the other. */
 struct netlink_walk {
 	const uint8_t *at;

@@ -174,3 +174,89 @@ bool netlink_walk_next(struct netlink_walk *w, struct netlink_attribute *ret)
 	w->left -= step;
 	return true;
 }
+
+/* News */
+
+/* Without a number of its own it would be taken for the kernel, and told nothing. */
+static bool has_number(int fd)
+{
+	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
+
+	return bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0;
+}
+
+static bool join(int fd, const int *groups, size_t count)
+{
+	for (size_t i = 0; i < count; ++i)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			       sizeof(groups[i])) < 0)
+			return false;
+	return true;
+}
+
+int netlink_listen(int protocol, const int *groups, size_t count, int room)
+{
+	const int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+	int status;
+
+	if (fd < 0)
+		return -errno;
+	if (room && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)); /* as may be */
+	if (has_number(fd) && join(fd, groups, count))
+		return fd;
+	status = -errno;
+	close(fd);
+	return status;
+}
+
+bool netlink_any(const void *bytes, size_t len, netlink_news *is_news, void *ctx)
+{
+	const uint8_t *at = bytes;
+	bool any = false;
+
+	while (len >= sizeof(struct nlmsghdr)) {
+		const struct nlmsghdr *message = (const void *)at;
+		size_t step;
+
+		if (message->nlmsg_len < sizeof(*message) || message->nlmsg_len > len)
+			return true;
+		any |= is_news(ctx, message);
+		step = netlink_align(message->nlmsg_len);
+		step = step < len ? step : len;
+		at += step;
+		len -= step;
+	}
+	return any;
+}
+
+/* 1, 0, or a negative errno: -EAGAIN when it is empty. */
+static int hear_once(int fd, uint8_t *piece, netlink_news *is_news, void *ctx)
+{
+	struct sockaddr_nl from = { 0 };
+	socklen_t from_len = sizeof(from);
+	const ssize_t len =
+		recvfrom(fd, piece, NETLINK_PIECE, MSG_TRUNC, (struct sockaddr *)&from, &from_len);
+
+	if (len < 0)
+		return errno == ENOBUFS ? 1 : errno == EINTR ? 0 : -errno;
+	if (from.nl_pid != 0)
+		return 0; /* not of the kernel */
+	return len > NETLINK_PIECE || netlink_any(piece, (size_t)len, is_news, ctx);
+}
+
+int netlink_drain(int fd, netlink_news *is_news, void *ctx)
+{
+	uint8_t *const piece = malloc(NETLINK_PIECE);
+	bool changed = false;
+	int status = 0;
+
+	if (!piece)
+		return -ENOMEM;
+	while (status >= 0) {
+		status = hear_once(fd, piece, is_news, ctx);
+		changed |= status == 1;
+	}
+	free(piece);
+	return status == -EAGAIN ? changed : status;
+}

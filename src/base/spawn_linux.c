@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/write_all.h"
 
 enum { ENV_MAX = 32, PIECE = 16 * 1024 };
 
@@ -79,31 +80,21 @@ static void close_fd(int *fd)
 /* A file, not a pipe: it takes all at once, and a reader that goes away early kills nobody. */
 static int open_input(const struct spawn *s)
 {
-	const char *at = s->input;
-	size_t left = s->input_len;
-	ssize_t n = 0;
-	int fd;
+	int fd, status;
 
 	if (!s->input)
 		return open("/dev/null", O_RDONLY | O_CLOEXEC);
 	fd = memfd_create("input", MFD_CLOEXEC);
-	while (fd >= 0 && left > 0) {
-		n = write(fd, at, left);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		at += n;
-		left -= (size_t)n;
-	}
-	if (fd >= 0 && (n < 0 || lseek(fd, 0, SEEK_SET) < 0)) {
-		const int error = errno;
-
-		close(fd);
-		errno = error;
+	if (fd < 0)
 		return -1;
-	}
-	return fd;
+	status = write_all(fd, s->input, s->input_len);
+	if (status == 0 && lseek(fd, 0, SEEK_SET) == 0)
+		return fd;
+	if (status == 0)
+		status = -errno;
+	close(fd);
+	errno = -status;
+	return -1;
 }
 
 /* fds: input, and the two pipes of output and errors, ours first. */

@@ -1,6 +1,7 @@
 #include "cli/conf_patch.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -209,4 +210,21 @@ enum conf_outcome conf_patch_read(struct conf_patch *c, bool append, struct mode
 	if (outcome == CONF_READ && (c->lacks_key || (ret->peer_count && !c->has_key)))
 		return CONF_INVALID;
 	return outcome;
+}
+
+int conf_patch_tell(enum conf_outcome outcome)
+{
+	switch (outcome) {
+	case CONF_READ:
+		return 0;
+	case CONF_LINE:
+		fputs("Configuration parsing error\n", stderr);
+		break;
+	case CONF_INVALID:
+		fputs("A peer is missing a public key\nInvalid configuration\n", stderr);
+		break;
+	case CONF_END:
+		break;
+	}
+	return EXIT_FAILURE;
 }

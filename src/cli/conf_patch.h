@@ -27,6 +27,8 @@ enum conf_outcome {
 void conf_patch_init(struct conf_patch *c, const struct config_file *f);
 /* append: change what it says and nothing else; otherwise the device is to be what it says. */
 MUST_CHECK enum conf_outcome conf_patch_read(struct conf_patch *c, bool append, struct model *ret);
+/* What wg(8) says at the end, on standard error, and its exit code. */
+MUST_CHECK int conf_patch_tell(enum conf_outcome outcome);
 /* The column, from 1, of the at-th character of the line that is being read, blanks not counted. */
 size_t conf_patch_column(const struct conf_patch *c, size_t at);
 

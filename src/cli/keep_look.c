@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "net/dns.h"
-#include "net/firewall.h"
-#include "net/foreign.h"
+#include "net/apply.h"
 #include "net/observe.h"
 
 static int look_at_network(const struct items *owned, struct plan *ret)
@@ -24,23 +22,7 @@ static int look_at_network(const struct items *owned, struct plan *ret)
 /* What cannot be known is left as it is. */
 static bool is_gone(const struct item *i, unsigned int parts)
 {
-	switch (i->kind) {
-	case ITEM_TABLE:
-		return (parts & KEEP_FIREWALL) && firewall_is_there(i) == 0;
-	case ITEM_FOREIGN:
-		return (parts & KEEP_FIREWALL) && foreign_is_there(i) == 0;
-	case ITEM_DNS:
-		return (parts & KEEP_DNS) && dns_is_there(i) == 0;
-	case ITEM_LINK:
-	case ITEM_ADDRESS:
-	case ITEM_LINK_MTU:
-	case ITEM_ROUTE:
-	case ITEM_RULE:
-	case ITEM_SWITCH:
-	case ITEM_KINDS:
-		break;
-	}
-	return false;
+	return (parts & (i->kind == ITEM_DNS ? KEEP_DNS : KEEP_FIREWALL)) && apply_is_there(i) == 0;
 }
 
 int keep_look(const struct items *owned, unsigned int parts, struct keep_gone *ret)

@@ -7,27 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 enum { OUT_PIECE = 64 * 1024, OUT_LINE = 512 };
 
 void out_init(struct out *o, int fd)
 {
 	*o = (struct out){ .fd = fd };
 	buffer_init(&o->text);
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len) {
-		const ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
 }
 
 static void flush(struct out *o)

@@ -13,6 +13,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/write_all.h"
+
 /* The access list of a file that has one: acl(5). */
 #define ACCESS_LIST "system.posix_acl_access"
 enum { ACCESS_LIST_ROOM = 4 + 256 * 8 };
@@ -156,21 +158,6 @@ static int open_temporary(struct target *t)
 		close(fd);
 	}
 	return -EAGAIN;
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		const ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
 }
 
 /* The old one's list, or none: new files may get one from the folder. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/write_all.h"
 
 enum { NAME_ROOM = JOURNAL_BASE + 16, SIZE_MAX_READ = 512 << 20 };
 #define TEMPORARY ".tmp"
@@ -16,21 +17,6 @@ static void name_of(const struct journal *j, const char *end, const char *more,
 		    char ret[static NAME_ROOM])
 {
 	(void)snprintf(ret, NAME_ROOM, "%s%s%s", j->base, end, more); /* fits */
-}
-
-static int write_all(int fd, const char *bytes, size_t len)
-{
-	while (len) {
-		const ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
 }
 
 /* It gets its name when it is written. */

@@ -74,28 +74,10 @@ static int resolve_listen_port(struct tunnel_case *c, const struct resolver *r)
 }
 
 /* With --force there may be peers without a key: no device takes them. */
-static void drop_keyless(struct model *m, const struct tunnel *t)
+static bool copy_model(const struct tunnel *t, struct model *to)
 {
-	size_t kept = 0;
+	const struct model *from = &t->model;
 
-	for (size_t i = 0; i < m->peer_count; ++i) {
-		struct model_peer *p = &m->peers[i];
-
-		if (t->peers[i].has_public_key) {
-			struct model_peer moved = m->peers[kept];
-
-			m->peers[kept++] = *p;
-			if (p != &m->peers[kept - 1])
-				*p = moved;
-		}
-	}
-	for (size_t i = kept; i < m->peer_count; ++i)
-		free(m->peers[i].allowed);
-	m->peer_count = kept;
-}
-
-static bool copy_model(const struct model *from, struct model *to)
-{
 	to->private_key = from->private_key;
 	to->has_private_key = from->has_private_key;
 	to->listen_port = from->listen_port;
@@ -104,8 +86,11 @@ static bool copy_model(const struct model *from, struct model *to)
 	to->has_fwmark = from->has_fwmark;
 	for (size_t i = 0; i < from->peer_count; ++i) {
 		const struct model_peer *p = &from->peers[i];
-		struct model_peer *copy = model_add_peer(to);
+		struct model_peer *copy;
 
+		if (!t->peers[i].has_public_key)
+			continue;
+		copy = model_add_peer(to);
 		if (!copy)
 			return false;
 		*copy = *p;
@@ -127,9 +112,8 @@ static int resolve_all(struct tunnel_case *c)
 	code = resolve_listen_port(c, &r);
 	for (size_t i = 0; code == 0 && i < c->t->model.peer_count; ++i)
 		resolve_peer(c, i, &r);
-	if (code == 0 && !copy_model(&c->t->model, &c->patch))
+	if (code == 0 && !copy_model(c->t, &c->patch))
 		return tunnel_case_fail(c, "out of memory");
-	drop_keyless(&c->patch, c->t);
 	return code;
 }
 
@@ -149,19 +133,7 @@ static int read_patch(struct tunnel_case *c, const struct config_file *f)
 
 	conf_patch_init(&p, f);
 	p.settings.say = say_plain;
-	switch (conf_patch_read(&p, true, &c->patch)) {
-	case CONF_READ:
-		return 0;
-	case CONF_LINE:
-		fputs("Configuration parsing error\n", stderr);
-		break;
-	case CONF_INVALID:
-		fputs("A peer is missing a public key\nInvalid configuration\n", stderr);
-		break;
-	case CONF_END:
-		break;
-	}
-	return EXIT_FAILURE;
+	return conf_patch_tell(conf_patch_read(&p, true, &c->patch));
 }
 
 static int read_stripped(struct tunnel_case *c)

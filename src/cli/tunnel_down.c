@@ -208,8 +208,8 @@ static int down(struct tunnel_case *c)
 	if (c->j.phase != JOURNAL_UPPED)
 		fprintf(stderr, "[!] %s was left half done by an earlier command: taking it down\n",
 			c->name);
-	if (!c->o->quick && load(c))
-		c->failures += 0; /* said: it goes down without its hooks */
+	if (!c->o->quick)
+		(void)!load(c); /* what is wrong was said: it goes down without its hooks */
 	return plan_and_apply(c);
 }
 

@@ -13,9 +13,6 @@
 #include "cli/wg_device.h"
 #include "control/sockaddr.h"
 #include "model/difference.h"
-#include "net/dns.h"
-#include "net/firewall.h"
-#include "net/foreign.h"
 
 /* What runs */
 
@@ -199,29 +196,8 @@ static void choose_mtu(struct sync *s)
 		s->c->choice.mtu = link->mtu + OVERHEAD;
 }
 
-/* What a snapshot does not tell is asked for: somebody may have flushed it. */
-static bool is_gone(const struct item *i)
-{
-	switch (i->kind) {
-	case ITEM_TABLE:
-		return firewall_is_there(i) == 0;
-	case ITEM_FOREIGN:
-		return foreign_is_there(i) == 0;
-	case ITEM_DNS:
-		return dns_is_there(i) == 0;
-	case ITEM_LINK:
-	case ITEM_ADDRESS:
-	case ITEM_LINK_MTU:
-	case ITEM_ROUTE:
-	case ITEM_RULE:
-	case ITEM_SWITCH:
-	case ITEM_KINDS:
-		break;
-	}
-	return false;
-}
-
-/* What is gone is not owned in the eyes of the plan, so that it comes back. */
+/* What is gone is not owned in the eyes of the plan, so that it comes back: somebody may have
+ * flushed what a snapshot does not tell. */
 static bool plan_what_is_there(struct sync *s)
 {
 	const struct items *owned = &s->c->j.owned;
@@ -230,7 +206,7 @@ static bool plan_what_is_there(struct sync *s)
 
 	items_init(&there);
 	for (size_t i = 0; done && i < owned->count; ++i)
-		done = is_gone(&owned->rows[i]) || items_copy(&there, &owned->rows[i]);
+		done = apply_is_there(&owned->rows[i]) == 0 || items_copy(&there, &owned->rows[i]);
 	done = done && plan_sync(s->c->t, &s->c->facts.network, &s->c->choice, &there, &s->plan);
 	items_done(&there);
 	return done;

@@ -33,19 +33,7 @@ static int read_patch(const struct wg_call *call, const struct config_file *f, e
 	conf_patch_init(&c, f);
 	c.settings.say = call->is_warren ? say_more : say;
 	c.settings.ctx = &c;
-	switch (conf_patch_read(&c, mode == APPEND, ret)) {
-	case CONF_READ:
-		return 0;
-	case CONF_LINE:
-		fputs("Configuration parsing error\n", stderr);
-		break;
-	case CONF_INVALID:
-		fputs("A peer is missing a public key\nInvalid configuration\n", stderr);
-		break;
-	case CONF_END:
-		break;
-	}
-	return EXIT_FAILURE;
+	return conf_patch_tell(conf_patch_read(&c, mode == APPEND, ret));
 }
 
 /* A file without peers needs no look at the device: all of them go. */

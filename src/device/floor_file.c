@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "base/write_all.h"
 #include "crypto/crypto.h"
 
 enum { NAME = 48, NAME_NEW = 64, NAME_HASH = 16, NUMBER = 24 };
@@ -132,18 +133,6 @@ uint64_t floor_file_read(const char *dir, const struct key_public *key)
 	else if (!parse_floor(text, &floor))
 		log_line(LOG_WARN, "%s/%s holds no number; handshake stamps start anew", dir, name);
 	return floor;
-}
-
-static int write_all(int fd, const char *text, size_t len)
-{
-	ssize_t n;
-
-	for (; len; text += n, len -= (size_t)n) {
-		n = write(fd, text, len);
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-	}
-	return 0;
 }
 
 static int write_new(int dirfd, const char *name, const char *text)

@@ -180,3 +180,18 @@ struct tunnel *tunnel_set_add(struct tunnel_set *s)
 	tunnel_init(&s->rows[s->count]);
 	return &s->rows[s->count++];
 }
+
+bool tunnel_uses_family(const struct tunnel *t, uint8_t family)
+{
+	for (size_t i = 0; i < t->addresses.count; ++i) {
+		if (t->addresses.rows[i].prefix.ip.family == family)
+			return true;
+	}
+	for (size_t i = 0; i < t->model.peer_count; ++i) {
+		for (size_t j = 0; j < t->model.peers[i].allowed_count; ++j) {
+			if (t->model.peers[i].allowed[j].prefix.ip.family == family)
+				return true;
+		}
+	}
+	return false;
+}

@@ -132,6 +132,9 @@ MUST_CHECK bool tunnel_set_path(struct tunnel *t, const char *path); /* path and
 /* Do they say the same, wherever it stands and whatever the files are called? */
 MUST_CHECK bool tunnel_equal(const struct tunnel *a, const struct tunnel *b);
 
+/* Does an address or an allowed prefix have this family? */
+MUST_CHECK bool tunnel_uses_family(const struct tunnel *t, uint8_t family);
+
 /* All add_ are false when out of memory, and then change nothing. Texts are copied. */
 /* A peer in the model and beside it; its index is model.peer_count - 1. */
 MUST_CHECK bool tunnel_add_peer(struct tunnel *t);

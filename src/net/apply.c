@@ -126,6 +126,27 @@ int apply_item(const struct item *i, bool remove, const struct apply_hands *h, s
 	return status;
 }
 
+int apply_is_there(const struct item *i)
+{
+	switch (i->kind) {
+	case ITEM_TABLE:
+		return firewall_is_there(i);
+	case ITEM_FOREIGN:
+		return foreign_is_there(i);
+	case ITEM_DNS:
+		return dns_is_there(i);
+	case ITEM_LINK:
+	case ITEM_ADDRESS:
+	case ITEM_LINK_MTU:
+	case ITEM_ROUTE:
+	case ITEM_RULE:
+	case ITEM_SWITCH:
+	case ITEM_KINDS:
+		break;
+	}
+	return -1;
+}
+
 /* A plan */
 
 struct run {

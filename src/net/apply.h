@@ -33,6 +33,9 @@ struct apply_hands {
 /* One item to and from the host, by kind. Removing what is not there is no error. */
 MUST_CHECK int apply_item(const struct item *i, bool remove, const struct apply_hands *h,
 			  struct diag *why);
+/* Of what no snapshot of the network tells, TABLE, FOREIGN and DNS: 1 there, 0 gone. Of all else,
+ * and where it cannot be known: -1, or another negative number. */
+MUST_CHECK int apply_is_there(const struct item *i);
 
 /*
  * The steps of a plan, by the phase of the journal:

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/siphash.h"
+#include "base/write_all.h"
 #include "net/dns_saved.h"
 
 #define LABEL "security.selinux"
@@ -251,7 +252,7 @@ static int write_in_place(const struct now *n, const struct buffer *bytes)
 	buffer_append(&b, bytes->bytes, bytes->len);
 	while (b.len < n->is.bytes.len && buffer_ok(&b))
 		buffer_append(&b, "\n", 1);
-	status = buffer_ok(&b) ? dns_write_all(fd, b.bytes, b.len) : -ENOMEM;
+	status = buffer_ok(&b) ? write_all(fd, b.bytes, b.len) : -ENOMEM;
 	if (status == 0 && ftruncate(fd, (off_t)bytes->len) < 0)
 		status = -errno;
 	if (status == 0 && fsync(fd) < 0)
@@ -285,7 +286,7 @@ static int write_beside(const struct now *n, const struct dns_original *o)
 
 	if (fd < 0)
 		return -errno;
-	status = dns_write_all(fd, o->bytes.bytes, o->bytes.len);
+	status = write_all(fd, o->bytes.bytes, o->bytes.len);
 	take_label(n, fd);
 	if (status == 0 && (fchown(fd, o->uid, o->gid) < 0 || fchmod(fd, o->mode) < 0))
 		status = -errno;

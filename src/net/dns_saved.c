@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "base/write_all.h"
 
 /* Longer than the name of any link, so that none is called so. */
 #define ORIGINAL "original-resolv.conf"
@@ -26,21 +27,6 @@ static const char *const kind_names[] = {
 	[DNS_ORIGINAL_FILE] = "file",
 	[DNS_ORIGINAL_LINK] = "link",
 };
-
-int dns_write_all(int fd, const char *bytes, size_t len)
-{
-	while (len > 0) {
-		const ssize_t n = write(fd, bytes, len);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
-	return 0;
-}
 
 static int read_all(int fd, struct buffer *ret)
 {
@@ -150,7 +136,7 @@ static int write_file(const struct dns_saved *s, const char *name, const struct 
 		    0600);
 	if (fd < 0)
 		return -errno;
-	status = dns_write_all(fd, b->bytes, b->len);
+	status = write_all(fd, b->bytes, b->len);
 	if (status == 0 && fsync(fd) < 0)
 		status = -errno;
 	if (close(fd) < 0 && status == 0)

@@ -49,6 +49,5 @@ MUST_CHECK int dns_saved_drop(const struct dns_saved *s, const char *link);
 
 /* A plain file of at most 1 MB; follow: through links. */
 MUST_CHECK int dns_read_at(int folder, const char *name, bool follow, struct buffer *ret);
-MUST_CHECK int dns_write_all(int fd, const char *bytes, size_t len);
 
 #endif

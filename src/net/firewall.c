@@ -81,21 +81,6 @@ bool firewall_items(const struct tunnel *t, const char *link, uint32_t mark,
 	return good;
 }
 
-static bool uses_family(const struct tunnel *t, uint8_t family)
-{
-	for (size_t i = 0; i < t->addresses.count; ++i) {
-		if (t->addresses.rows[i].prefix.ip.family == family)
-			return true;
-	}
-	for (size_t i = 0; i < t->model.peer_count; ++i) {
-		for (size_t j = 0; j < t->model.peers[i].allowed_count; ++j) {
-			if (t->model.peers[i].allowed[j].prefix.ip.family == family)
-				return true;
-		}
-	}
-	return false;
-}
-
 static bool add_switch(struct items *ret, const char *path, uint32_t number, uint32_t old)
 {
 	struct item *i = items_add(ret, ITEM_SWITCH, "");
@@ -129,10 +114,10 @@ bool firewall_switches(const struct tunnel *t, const struct host_network *n, str
 {
 	if (!t->own.forward)
 		return true;
-	if (uses_family(t, FAMILY_V4) &&
+	if (tunnel_uses_family(t, FAMILY_V4) &&
 	    !add_switch(ret, "net/ipv4/ip_forward", 1, n->switches.ip_forward == HOST_ON))
 		return false;
-	return !uses_family(t, FAMILY_V6) ||
+	return !tunnel_uses_family(t, FAMILY_V6) ||
 	       (add_accept_ra(n, ret) && add_switch(ret, "net/ipv6/conf/all/forwarding", 1,
 						    n->switches.ip6_forward == HOST_ON));
 }

@@ -1,33 +1,18 @@
 #include "net/firewall_watch.h"
 
-#include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/netlink.h"
 
 int firewall_watch_open(struct firewall_watch *w)
 {
-	/* Without a number of its own it would be taken for the kernel, and told nothing. */
-	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 	static const int group = NFNLGRP_NFTABLES;
-	int status;
 
-	*w = (struct firewall_watch){
-		.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER)
-	};
-	if (w->fd < 0)
-		return -errno;
-	if (bind(w->fd, (const struct sockaddr *)&any, sizeof(any)) == 0 &&
-	    setsockopt(w->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
-		return 0;
-	status = -errno;
-	firewall_watch_close(w);
-	return status;
+	*w = (struct firewall_watch){ .fd = netlink_listen(NETLINK_NETFILTER, &group, 1, 0) };
+	return w->fd < 0 ? w->fd : 0;
 }
 
 void firewall_watch_close(struct firewall_watch *w)
@@ -56,55 +41,20 @@ static void take_generation(struct firewall_watch *w, const struct nlmsghdr *mes
 	}
 }
 
-bool firewall_watch_take(struct firewall_watch *w, const void *bytes, size_t len)
+/* All that comes is: the group tells of nothing else. */
+static bool take_news(void *ctx, const struct nlmsghdr *message)
 {
-	const uint8_t *at = bytes;
-	bool changed = false;
-
-	while (len >= sizeof(struct nlmsghdr)) {
-		const struct nlmsghdr *message = (const void *)at;
-		size_t step;
-
-		if (message->nlmsg_len < sizeof(*message) || message->nlmsg_len > len)
-			return true; /* not understood is as good as lost */
-		changed = true;
-		if (message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN))
-			take_generation(w, message);
-		step = netlink_align(message->nlmsg_len);
-		step = step < len ? step : len;
-		at += step;
-		len -= step;
-	}
-	return changed;
+	if (message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN))
+		take_generation(ctx, message);
+	return true;
 }
 
-/* 1, 0, or a negative errno: -EAGAIN when it is empty. */
-static int read_once(struct firewall_watch *w, uint8_t *piece)
+bool firewall_watch_take(struct firewall_watch *w, const void *bytes, size_t len)
 {
-	struct sockaddr_nl from = { 0 };
-	socklen_t from_len = sizeof(from);
-	const ssize_t len = recvfrom(w->fd, piece, NETLINK_PIECE, MSG_TRUNC,
-				     (struct sockaddr *)&from, &from_len);
-
-	if (len < 0)
-		return errno == ENOBUFS ? 1 : errno == EINTR ? 0 : -errno;
-	if (from.nl_pid != 0)
-		return 0; /* not of the kernel */
-	return len > NETLINK_PIECE || firewall_watch_take(w, piece, (size_t)len);
+	return netlink_any(bytes, len, take_news, w);
 }
 
 int firewall_watch_read(struct firewall_watch *w)
 {
-	uint8_t *const piece = malloc(NETLINK_PIECE);
-	bool changed = false;
-	int status = 0;
-
-	if (!piece)
-		return -ENOMEM;
-	while (status >= 0) {
-		status = read_once(w, piece);
-		changed |= status == 1;
-	}
-	free(piece);
-	return status == -EAGAIN ? changed : status;
+	return netlink_drain(w->fd, take_news, w);
 }

@@ -49,21 +49,6 @@ static bool is_plain(const char *name)
 	return name[0] != '\0' && name[0] != '-' && strspn(name, good) == strlen(name);
 }
 
-static bool uses_family(const struct tunnel *t, uint8_t family)
-{
-	for (size_t i = 0; i < t->addresses.count; ++i) {
-		if (t->addresses.rows[i].prefix.ip.family == family)
-			return true;
-	}
-	for (size_t i = 0; i < t->model.peer_count; ++i) {
-		for (size_t j = 0; j < t->model.peers[i].allowed_count; ++j) {
-			if (t->model.peers[i].allowed[j].prefix.ip.family == family)
-				return true;
-		}
-	}
-	return false;
-}
-
 static bool has_family(const struct ruleset_chain *c, uint8_t family)
 {
 	return strcmp(c->family, "inet") == 0 ||
@@ -74,7 +59,8 @@ static bool has_family(const struct ruleset_chain *c, uint8_t family)
 static bool concerns(const struct search *s, const struct wish *w, const struct ruleset_chain *c,
 		     uint8_t family)
 {
-	return has_family(c, family) && (w->hook == RULESET_INPUT || uses_family(s->t, family));
+	return has_family(c, family) &&
+	       (w->hook == RULESET_INPUT || tunnel_uses_family(s->t, family));
 }
 
 static bool drops(const struct search *s, const struct wish *w, const struct ruleset_chain *base,
