@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/keep_look.h"
 #include "cli/stop.h"
 #include "cli/tunnel_case.h"
 #include "cli/tunnel_hands.h"
@@ -28,13 +27,15 @@ static void recall_endpoints(struct tunnel_case *c, const struct keep_peers *kno
 	}
 }
 
-static int load_device(struct tunnel_case *c, const struct keep_peers *known)
+/* Peers and keys for a device that is to be made anew. */
+static int prepare_device(struct tunnel_case *c, const struct keep_peers *known)
 {
-	int code = tunnel_case_load(c, false, false);
+	const int code = c->t ? 0 : tunnel_case_load(c, false, false);
 
 	if (code)
 		return code;
-	recall_endpoints(c, known);
+	if (known)
+		recall_endpoints(c, known);
 	return tunnel_case_resolve(c);
 }
 
@@ -90,51 +91,45 @@ static bool is_wanted(const struct step *s, unsigned int kinds)
 static int put_back_all(struct tunnel_case *c, const struct keep_gone *g, unsigned int kinds)
 {
 	const unsigned int tables = 1U << ITEM_TABLE;
+	const int before = c->failures; /* of names without an address, which were said */
 
 	put_back_others(c, &g->others, kinds & tables);
 	for (size_t i = 0; i < g->plan.count; ++i)
 		if (is_wanted(&g->plan.rows[i], kinds))
 			put_back(c, &g->plan.rows[i]);
 	put_back_others(c, &g->others, kinds & ~tables);
-	return c->failures ? EXIT_FAILURE : 0;
+	return c->failures > before ? EXIT_FAILURE : 0;
+}
+
+static int put_back_gone(struct tunnel_case *c, const struct keep_gone *g, unsigned int kinds,
+			 const struct keep_peers *known)
+{
+	int code = keep_gone_kinds(g) & 1U << ITEM_LINK ? prepare_device(c, known) : 0;
+
+	if (!code && journal_share(&c->j) < 0)
+		code = EXIT_FAILURE;
+	if (!code)
+		code = put_back_all(c, g, kinds);
+	journal_unshare(&c->j);
+	return code;
+}
+
+int keep_revive(struct tunnel_case *c, const struct keep_gone *g)
+{
+	return put_back_gone(c, g, ~0U, NULL);
 }
 
 static int repair(struct tunnel_case *c, unsigned int kinds, const struct keep_peers *known)
 {
 	struct keep_gone gone;
-	int code = 0;
-	int status;
+	int code, status;
 
 	if (!c->j.found || c->j.phase != JOURNAL_UPPED)
 		return 0; /* somebody took it down meanwhile */
 	status = keep_look(&c->j.owned, KEEP_ALL, &gone);
-	if (status < 0)
-		code = tunnel_case_fail(c, "this host cannot be looked at: %s", strerror(-status));
-	if (!code && keep_gone_kinds(&gone) & 1U << ITEM_LINK)
-		code = load_device(c, known);
-	if (!code && journal_share(&c->j) < 0)
-		code = EXIT_FAILURE;
-	if (!code)
-		code = put_back_all(c, &gone, kinds);
-	journal_unshare(&c->j);
-	keep_gone_done(&gone);
-	return code;
-}
-
-int keep_revive(struct tunnel_case *c)
-{
-	struct keep_gone gone;
-	int status = keep_look(&c->j.owned, KEEP_ALL, &gone);
-	int code = status < 0 ? tunnel_case_fail(c, "this host cannot be looked at: %s",
-						 strerror(-status))
-			      : tunnel_case_resolve(c);
-
-	c->failures = 0; /* names without an address, said, do not make it one */
-	if (!code && journal_share(&c->j) < 0)
-		code = EXIT_FAILURE;
-	if (!code)
-		code = put_back_all(c, &gone, ~0U);
-	journal_unshare(&c->j);
+	code = status < 0
+		       ? tunnel_case_fail(c, "this host cannot be looked at: %s", strerror(-status))
+		       : put_back_gone(c, &gone, kinds, known);
 	keep_gone_done(&gone);
 	return code;
 }

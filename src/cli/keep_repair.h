@@ -2,6 +2,7 @@
 #define CLI_KEEP_REPAIR_H
 
 #include "base/attr.h"
+#include "cli/keep_look.h"
 #include "cli/keep_peers.h"
 #include "cli/tunnel_case.h"
 
@@ -13,9 +14,9 @@
  */
 MUST_CHECK int keep_repair(const char *name, unsigned int kinds, const struct keep_peers *known);
 /*
- * The same for `up` of a tunnel whose device is gone: all of it, with the lock held and the file
- * read. What guards it stays where it is, so that nothing leaves in clear meanwhile.
+ * The same for `up`, which holds the lock, has read the file and looked: all that is gone. What
+ * guards the tunnel stays where it is, so that nothing leaves in clear meanwhile.
  */
-MUST_CHECK int keep_revive(struct tunnel_case *c);
+MUST_CHECK int keep_revive(struct tunnel_case *c, const struct keep_gone *g);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/keep_look.h"
 #include "cli/keep_repair.h"
 #include "cli/port_owner.h"
 #include "cli/quick.h"
@@ -69,26 +68,33 @@ static bool has_guards(const struct items *owned)
 }
 
 /* H8: taking the rest back first would let out what the guards still hold. */
-static int revive(struct tunnel_case *c, const char *what)
+static int revive(struct tunnel_case *c, const struct keep_gone *gone)
 {
 	c->revived = true;
-	fprintf(stderr, "[!] %s of %s is gone: putting it back; hooks are not run again\n", what,
-		c->name);
-	if (keep_revive(c) == 0)
+	fprintf(stderr, "[!] %s of %s is gone: putting it back; hooks are not run again\n",
+		keep_gone_kinds(gone) & 1U << ITEM_LINK ? "the device" : "a part", c->name);
+	if (keep_revive(c, gone) == 0)
 		return 0;
 	return tunnel_case_fail(c, "what guards %s stays; `down %s' takes it away", c->name,
 				c->name);
 }
 
-/* Up it is, but somebody, or a command that was killed, may have left less than all of it. */
-static int complete(struct tunnel_case *c)
+/* Up it is, but somebody, or a command that was killed, may have left less than all of it. To
+ * wg-quick a tunnel is up where its device is. */
+static int complete(struct tunnel_case *c, bool has_link)
 {
 	struct keep_gone gone;
-	const int status = keep_look(&c->j.owned, KEEP_ALL, &gone);
-	const bool lacks = status == 0 && keep_gone_kinds(&gone);
+	int status, code = 0;
 
+	if (c->o->dry_run || (c->o->quick && has_link))
+		return 0;
+	status = keep_look(&c->j.owned, KEEP_ALL, &gone);
+	if (status < 0)
+		code = tunnel_case_fail(c, "this host cannot be looked at: %s", strerror(-status));
+	else if (keep_gone_kinds(&gone))
+		code = revive(c, &gone);
 	keep_gone_done(&gone);
-	return lacks && !c->o->dry_run && !c->o->quick ? revive(c, "a part") : 0;
+	return code;
 }
 
 /* A14. *ret_up: it is up, and ours. */
@@ -103,12 +109,12 @@ static int meet(struct tunnel_case *c, bool *ret_up)
 		return code;
 	if (c->j.found && c->j.phase == JOURNAL_UPPED && standing == STANDS_LINK && wireguard) {
 		*ret_up = true;
-		return complete(c);
+		return complete(c, true);
 	}
 	if (c->j.found && c->j.phase == JOURNAL_UPPED && standing == STANDS_NOTHING &&
 	    !c->o->dry_run && has_guards(&c->j.owned)) {
 		*ret_up = true;
-		return revive(c, "the device");
+		return complete(c, false);
 	}
 	if (c->j.found && !c->o->dry_run) {
 		code = tunnel_case_recover(c);
